@@ -1,0 +1,72 @@
+@cluster
+Feature: Mounting a volume that nobody uses
+  A volume with no owner is exported to the node that asks, formatted once in its life, and mounted without any delay.
+
+  Background:
+    Given a cluster of 2 workers
+
+  @seed-case-2 @M3
+  Scenario: A volume nobody owns is mounted at once, whatever its conflict delay
+    Given a volume db with a conflict delay of 30 s
+    When container web on worker1 mounts db
+    Then the mount succeeds within 10 s
+    And worker1 owns db
+    And db is exported to worker1 only
+    And container web can write 3 records to db
+
+  @M3 @mkfs
+  Scenario: A filesystem is made once in the life of a volume
+    Given a volume db
+    And container web on worker1 has db mounted
+    And container web has written 5 records to db
+    When container web on worker1 stops
+    And container api on worker2 mounts db
+    Then the mount succeeds within 10 s
+    And container api reads all 5 records of db
+    And a filesystem was made on db exactly once
+
+  @M4 @get
+  Scenario: What Docker asks about a mounted volume
+    Given a volume db
+    And container web on worker1 has db mounted
+    Then worker1 shows the mount point of db
+    And worker2 shows db without a mount point
+    And the list of volumes on worker2 has db
+    And the scope of the driver is global
+
+  @M24
+  Scenario: A snapshot made by the earlier plugin follows the same rules
+    Given a volume db
+    And container web on worker1 has db mounted
+    And container web has written 4 records to db
+    And container web on worker1 stops
+    And the earlier plugin left a snapshot nightly of db
+    When container api on worker2 mounts nightly
+    Then the mount succeeds within 10 s
+    And nightly is exported to worker2 only
+    When container job on worker1 mounts nightly
+    Then the mount succeeds within 10 s
+    And nightly is exported to worker1 only
+    And a filesystem was made on nightly exactly 0 times
+
+  @X7
+  Scenario: Creating one volume from all nodes at once makes one volume
+    When all workers create volume db at once
+    Then every create succeeds
+    And the array has one volume for db
+
+  @D19
+  Scenario: A volume that is mounted on another node cannot be removed
+    Given a volume db
+    And container web on worker1 has db mounted
+    When worker2 removes db
+    Then the request is refused with "worker1"
+    And container web can write 2 records to db
+
+  @remove
+  Scenario: A volume nobody uses is removed from the array and from the list
+    Given a volume db
+    When worker2 removes db
+    Then the request succeeds
+    And the array has no volume for db
+    And worker1 does not know db any more

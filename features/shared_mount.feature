@@ -1,0 +1,101 @@
+@cluster
+Feature: Mounting a volume that this node owns already
+  Containers of one node share a volume. A further mount is a reference more and nothing else.
+
+  Background:
+    Given a cluster of 2 workers
+    And a volume db with a conflict delay of 1 s
+
+  @seed-case-3 @M4
+  Scenario: A second container on the same node costs the array nothing
+    Given container web on worker1 has db mounted
+    When the array's requests are counted
+    And container api on worker1 mounts db
+    Then the mount succeeds within 2 s
+    And the array was asked nothing
+    And container web and container api on worker1 share one mount of db
+
+  @M5
+  Scenario: The node rebooted and the same container starts again
+    Given container web on worker1 has db mounted
+    And container web has written 4 records to db
+    And worker1 loses power
+    When worker1 boots again
+    And container web on worker1 mounts db
+    Then the mount succeeds within 10 s
+    And container web reads all 4 records of db
+    When container web on worker1 stops
+    Then nobody owns db
+    And db is exported to nobody
+
+  @M6
+  Scenario: The mount vanished under the running plugin
+    Given container web on worker1 has db mounted
+    And container web has written 4 records to db
+    And an administrator unmounts db on worker1 by hand
+    When container api on worker1 mounts db
+    Then the mount succeeds within 10 s
+    And container api reads all 4 records of db
+
+  @M11
+  Scenario: The same mount request arrives again while the first is running
+    Given the array takes 1 s for every export
+    When container web on worker1 begins to mount db
+    And container web on worker1 begins to mount db again
+    Then both mounts of container web answer the same mount point
+    And db is exported to worker1 only
+    And db was exported exactly once
+
+  @M12 @U7 @docker-cp
+  Scenario: docker cp on a running container uses the container's own mount id
+    Given container web on worker1 has db mounted
+    When docker cp mounts db for container web on worker1
+    And docker cp unmounts db for container web on worker1
+    Then container web can write 2 records to db
+    And worker1 owns db
+    When container web on worker1 stops
+    Then nobody owns db
+
+  @M12 @dory
+  Scenario: kubelet repeats the mount of a pod
+    Given pod shop on worker1 has db mounted
+    When pod shop on worker1 mounts db
+    Then the mount succeeds within 2 s
+    When pod shop on worker1 stops
+    Then nobody owns db
+
+  @M28
+  Scenario: A further container starts on the owner while another node waits
+    Given container web on worker1 has db mounted
+    When container api on worker2 begins to mount db
+    And worker2 waits for db
+    And container job on worker1 mounts db
+    Then the mount succeeds within 2 s
+    And the mount of container api succeeds within 10 s
+    And db is exported to worker2 only
+
+  @M28 @steal-if-dead
+  Scenario: A living owner keeps the volume when the policy says so
+    Given hpe.conf says "mount_conflict_policy = steal-if-dead"
+    And container web on worker1 has db mounted
+    When container api on worker2 mounts db
+    Then the request is refused with "worker1"
+    And container web can write 2 records to db
+    When worker1 loses power
+    And container api on worker2 mounts db until it succeeds
+    Then the mount succeeds within 30 s
+
+  @M14 @refuse
+  Scenario: With the policy refuse a volume is never taken
+    Given hpe.conf says "mount_conflict_policy = refuse"
+    And container web on worker1 has db mounted
+    When container api on worker2 mounts db
+    Then the request is refused with "worker1"
+    And container web can write 2 records to db
+
+  @M14 @L9 @seed-question-4
+  Scenario: Two replicas that fight for one volume are held and named
+    Given a volume shared with a conflict delay of 0 s
+    When containers on worker1 and worker2 take shared from each other 3 times
+    And the loser mounts shared once more
+    Then the request is refused with "scale to one replica"
