@@ -1,0 +1,240 @@
+//! From the claim to a validated export: claim, revoke, mark, export, validate.
+//!
+//! What must never happen here: an export while any other VLUN of the volume is left, a LUN number used twice,
+//! an attach without having read the record again after the export.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use tracing::{info, warn};
+
+use super::decision::{Ended, is_ours};
+use super::driver::{Driver, Loaded};
+use super::error::FenceError;
+use super::mounting::Round;
+use super::mutants::Mutant;
+use super::refusal::Refusal;
+use crate::array::{ArrayError, Export, ExportTarget, HostName, Lun};
+use crate::node::BootId;
+use crate::store::{Change, Guard, StoreError, Transaction, keys};
+use crate::volume::record::{Attempt, Epoch, Owner, Ownership, Quarantine, Stage, VolumeRecord};
+
+/// How many exports one Mount tries, each with a number of its own.
+const EXPORT_TRIES: usize = 12;
+/// How many readings of the LUN counter one allotment tries against other volumes' mounts on this node.
+const COUNTER_TRIES: usize = 32;
+
+/// A claim that committed: this node owns the volume in this epoch.
+pub(super) struct Claimed {
+    pub(super) loaded: Loaded,
+    pub(super) host: HostName,
+    pub(super) epoch: Epoch,
+}
+
+impl Driver {
+    /// Becomes owner in a new epoch; whoever loses the volume by it goes into quarantine. `None`: somebody was faster.
+    pub(super) async fn claim(&self, round: &Round, ended: &[Ended], after_clock: bool) -> Result<Option<Claimed>, FenceError> {
+        let host = self.my_host(&round.loaded.record).await?;
+        let me = &self.parts.me;
+        let mut record = round.loaded.record.clone();
+        let lost_epoch = record.epoch;
+        record.epoch = lost_epoch.next();
+        record.takeover = None;
+        record.quarantine.remove(&me.node);
+        for lost in ended {
+            let Owner { node, boot, host } = lost.owner.clone();
+            record.path_info.remove(&node);
+            record.quarantine.insert(node, Quarantine { epoch: lost_epoch, boot, host, revoked: false });
+        }
+        if record.path_info.get(&me.node).is_some_and(|info| info.boot_id != me.boot) {
+            // References of an earlier boot: the containers that held them are gone.
+            record.path_info.remove(&me.node);
+        }
+        let owner = Owner { node: me.node.clone(), boot: me.boot.clone(), host: Some(host.clone()) };
+        record.ownership = Ownership::Owned { owner, stage: Stage::Fencing };
+        record.note(&me.node, claim_words(ended, record.epoch));
+        let epoch = record.epoch;
+        let mut with = Transaction::default();
+        let id = record.id;
+        if after_clock {
+            with.guards.push(Guard::Absent(keys::takeover_clock(id)));
+        }
+        with.changes.push(Change::Delete { key: keys::takeover_clock(id) });
+        with.changes.push(Change::Delete { key: keys::takeover_permit(id) });
+        if !ended.is_empty() {
+            let window = self.backend(&record)?.policy.takeover_window;
+            let lease = self.parts.store.grant_lease(window).await?;
+            with.changes.push(Change::Put { key: keys::recent_takeover(id, epoch.0), value: me.node.as_str().into(), lease: Some(lease) });
+        }
+        info!(volume = %record.display_name, node = %me.node, %epoch, ended = ?ended.iter().map(|e| e.owner.node.as_str()).collect::<Vec<_>>(), "claiming");
+        Ok(self.save_with(&round.loaded, record, with).await?.map(|loaded| Claimed { loaded, host, epoch }))
+    }
+
+    /// Revokes all exports of the volume and makes a fresh one to this node. On success the record says
+    /// `attaching` with the LUN number that is exported, and that was read back after the export.
+    pub(super) async fn fence_and_export(&self, claimed: &mut Claimed) -> Result<Attempt, FenceError> {
+        self.revoke_all(claimed).await?;
+        let mut skip = BTreeSet::new();
+        let mut attempt = self.start_attempt(claimed, &skip, None).await?;
+        for _ in 0..EXPORT_TRIES {
+            let export = self.export_of(&claimed.loaded.record, &claimed.host, attempt.lun);
+            let array = &self.backend(&claimed.loaded.record)?.array;
+            match array.export(&export).await {
+                Ok(()) => {
+                    self.validate(claimed).await?;
+                    return Ok(attempt);
+                }
+                Err(ArrayError::Exists { message, .. }) => {
+                    // Either the number is taken at this host, or the array holds the volume for another host.
+                    warn!(volume = %claimed.loaded.record.display_name, lun = %attempt.lun, message, "LUN number or volume is taken; taking the next number");
+                    skip.extend(array.luns_of(&claimed.host).await?);
+                    self.revoke_all(claimed).await?;
+                    attempt = self.start_attempt(claimed, &skip, None).await?;
+                }
+                Err(error) if error.is_unknown() => {
+                    warn!(volume = %claimed.loaded.record.display_name, lun = %attempt.lun, %error, "outcome of the export is unknown; its LUN number is burned");
+                    if !self.parts.defects.has(Mutant::ReuseLunNumber) {
+                        attempt = self.start_attempt(claimed, &skip, Some(attempt.lun)).await?;
+                        self.revoke_all(claimed).await?;
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(FenceError::NoLunNumber { host: claimed.host.to_string(), tried: EXPORT_TRIES })
+    }
+
+    pub(super) fn export_of(&self, record: &VolumeRecord, host: &HostName, lun: Lun) -> Export {
+        Export { volume: record.array_name.clone(), lun, to: ExportTarget::Host(host.clone()) }
+    }
+
+    /// Removes every VLUN of the volume and proves it by reading back; then marks all quarantined nodes revoked.
+    async fn revoke_all(&self, claimed: &mut Claimed) -> Result<(), FenceError> {
+        let seen = self.see_exports(&claimed.loaded).await?;
+        let backend = self.backend(&claimed.loaded.record)?;
+        if !backend.policy.fence_unknown_hosts {
+            let strange = seen.rows.iter().filter(|row| !is_ours(&claimed.loaded.record, &seen, row)).count();
+            if strange > 0 {
+                let rows = vec![format!("{strange} host(s) or port(s) outside the cluster")];
+                return Err(Refusal::ExportedToStrangers { rows }.into());
+            }
+        }
+        self.revoke_rows(&claimed.loaded.record, seen.rows).await
+    }
+
+    /// A LUN number that was never used, written into the record together with the counter.
+    async fn start_attempt(&self, claimed: &mut Claimed, skip: &BTreeSet<Lun>, burned: Option<Lun>) -> Result<Attempt, FenceError> {
+        let me = &self.parts.me;
+        let array = self.backend(&claimed.loaded.record)?.array.id().to_owned();
+        let counter = keys::luns(&array, &claimed.host);
+        let mut avoid = self.parts.node.luns_present().await?;
+        avoid.extend(skip);
+        avoid.extend(claimed.loaded.record.burned_luns.values().flatten().map(|(_, lun)| *lun));
+        avoid.extend(burned);
+        for _ in 0..COUNTER_TRIES {
+            let entry = self.parts.store.get(&counter).await?;
+            let (next, guard) = match &entry {
+                None => (1, Guard::Absent(counter.clone())),
+                Some(entry) => (parse_counter(&counter, &entry.value)?, Guard::Unchanged(counter.clone(), entry.modified)),
+            };
+            let lun = first_free(next, &avoid).ok_or_else(|| FenceError::NoLunNumber { host: claimed.host.to_string(), tried: Lun::MAX as usize })?;
+            let attempt = Attempt { lun };
+            let mut record = claimed.loaded.record.clone();
+            if let Some(burned) = burned {
+                record.burn(&me.node, &claimed.host, burned);
+            }
+            for entry in record.quarantine.values_mut() {
+                entry.revoked = true;
+            }
+            let owner = Owner { node: me.node.clone(), boot: me.boot.clone(), host: Some(claimed.host.clone()) };
+            record.ownership = Ownership::Owned { owner, stage: Stage::Attaching(attempt) };
+            record.note(&me.node, format!("export to {} as LUN {lun}", claimed.host));
+            let with = Transaction {
+                guards: vec![guard],
+                changes: vec![Change::Put { key: counter.clone(), value: lun.next().to_string().into_bytes(), lease: None }],
+            };
+            if let Some(saved) = self.save_with(&claimed.loaded, record, with).await? {
+                claimed.loaded = saved;
+                return Ok(attempt);
+            }
+            // Either another volume took a number, or the volume is not ours any more.
+            self.refresh(claimed).await?;
+        }
+        Err(FenceError::NoLunNumber { host: claimed.host.to_string(), tried: COUNTER_TRIES })
+    }
+
+    /// Reads the record again after the export: still the owner, in this epoch? Otherwise leave.
+    async fn validate(&self, claimed: &mut Claimed) -> Result<(), FenceError> {
+        if self.parts.defects.has(Mutant::SkipValidation) {
+            return Ok(());
+        }
+        self.refresh(claimed).await
+    }
+
+    /// Reads the record again; an error if this node does not own the volume in the claimed epoch any more.
+    pub(super) async fn refresh(&self, claimed: &mut Claimed) -> Result<(), FenceError> {
+        let fresh = self.load(claimed.loaded.record.id).await?.ok_or(FenceError::NoSuchVolume)?;
+        let me = &self.parts.me;
+        if fresh.record.epoch != claimed.epoch || !fresh.record.is_owned_by(&me.node, &me.boot) {
+            return Err(FenceError::LostOwnership { epoch: fresh.record.epoch.0 });
+        }
+        claimed.loaded = fresh;
+        Ok(())
+    }
+
+    /// How long to pause between two readings of exports that should be gone.
+    pub(super) const REVOKE_PAUSE: Duration = Duration::from_millis(500);
+}
+
+fn claim_words(ended: &[Ended], epoch: Epoch) -> String {
+    if ended.is_empty() {
+        return format!("claimed in epoch {epoch}");
+    }
+    let names: Vec<_> = ended.iter().map(|e| format!("{}{}", e.owner.node, if e.owner.boot == BootId::unknown() { " (boot unknown)" } else { "" })).collect();
+    format!("claimed in epoch {epoch}, ending {}", names.join(", "))
+}
+
+fn parse_counter(key: &str, value: &[u8]) -> Result<u32, FenceError> {
+    let text = String::from_utf8_lossy(value);
+    text.trim().parse().map_err(|_| {
+        StoreError::Refused { operation: format!("reading {key}"), reason: format!("'{text}' is no LUN number") }.into()
+    })
+}
+
+/// The first number from `next` on, wrapping once, that may be handed out.
+fn first_free(next: u32, avoid: &BTreeSet<Lun>) -> Option<Lun> {
+    let mut lun = Lun::try_from(next).or_else(|_| Lun::try_from(1)).ok()?;
+    for _ in 0..=Lun::MAX {
+        if lun.is_free_for_exports() && !avoid.contains(&lun) {
+            return Some(lun);
+        }
+        lun = lun.next();
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn numbers_are_never_reserved_never_avoided_and_wrap(next in 0u32..20_000, avoid in proptest::collection::btree_set(0u32..16_384, 0..200)) {
+            let avoid: BTreeSet<Lun> = avoid.into_iter().filter_map(|n| Lun::try_from(n).ok()).collect();
+            let lun = first_free(next, &avoid).unwrap();
+            prop_assert!(lun.is_free_for_exports() && !avoid.contains(&lun));
+            if next <= Lun::MAX && lun.number() >= next {
+                let between = (next..lun.number()).filter_map(|n| Lun::try_from(n).ok());
+                prop_assert!(between.into_iter().all(|n| avoid.contains(&n) || !n.is_free_for_exports()));
+            }
+        }
+    }
+
+    #[test]
+    fn a_full_range_gives_no_number() {
+        let all: BTreeSet<Lun> = (0..=Lun::MAX).filter_map(|n| Lun::try_from(n).ok()).collect();
+        assert_eq!(first_free(7, &all), None);
+    }
+}

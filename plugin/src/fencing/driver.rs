@@ -1,0 +1,185 @@
+//! The one driver of effects: it alone touches exports and mounts.
+//!
+//! Here are its parts and the way it reads and writes records. A write is always a transaction guarded by the
+//! revision that was read; "not committed" and "outcome unknown" both lead back to reading.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::OwnedMutexGuard;
+use tokio::time::Instant;
+
+use super::decision::Me;
+use super::error::FenceError;
+use super::mutants::Defects;
+use super::policy::Policy;
+use crate::array::{Array, HostName, Wwn};
+use crate::node::{Filesystem, Node};
+use crate::store::journal::{Journal, JournalEntry};
+use crate::store::{Change, Committed, Guard, MetadataStore, Revision, Transaction, keys};
+use crate::volume::names::VolumeId;
+use crate::volume::record::VolumeRecord;
+
+/// An array as a backend section configures it.
+#[derive(Clone)]
+pub struct Backend {
+    /// The array.
+    pub array: Arc<dyn Array>,
+    /// Fencing settings of the section.
+    pub policy: Policy,
+    /// Filesystem for new volumes.
+    pub filesystem: Filesystem,
+    /// Paths a device should have before it is used; fewer are accepted after a wait.
+    pub paths_wanted: usize,
+}
+
+/// What a driver is made of.
+#[derive(Clone)]
+pub struct DriverParts {
+    /// Metadata store.
+    pub store: Arc<dyn MetadataStore>,
+    /// Backends by section name.
+    pub backends: BTreeMap<String, Backend>,
+    /// This node.
+    pub node: Arc<dyn Node>,
+    /// This node's own memory.
+    pub journal: Arc<dyn Journal>,
+    /// This node in this boot.
+    pub me: Me,
+    /// Directory prefix of mounts, such as `/opt/hpe/data/hpedocker-`.
+    pub mount_prefix: String,
+    /// Defects put in by a test.
+    pub defects: Defects,
+}
+
+/// Why this node must not take volumes: set by the registration when another machine uses its identity.
+#[derive(Debug, Default)]
+pub struct IdentityAlarm(Mutex<Option<String>>);
+
+impl IdentityAlarm {
+    /// Raises or clears the alarm.
+    pub fn set(&self, reason: Option<String>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = reason;
+    }
+
+    /// The reason, if raised.
+    #[must_use]
+    pub fn reason(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// A record with the revision it was read at.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The record.
+    pub record: VolumeRecord,
+    /// Token for the next write.
+    pub revision: Revision,
+}
+
+/// Carries out what the decisions say, for one node.
+pub struct Driver {
+    pub(super) parts: DriverParts,
+    pub(super) alarm: Arc<IdentityAlarm>,
+    locks: Mutex<BTreeMap<VolumeId, Arc<tokio::sync::Mutex<()>>>>,
+    pub(super) hosts: tokio::sync::Mutex<BTreeMap<String, HostName>>,
+    pub(super) unclaimed: Mutex<BTreeMap<VolumeId, Instant>>,
+    pub(super) burned_since: Mutex<BTreeMap<VolumeId, Instant>>,
+    pub(super) here: Mutex<BTreeMap<VolumeId, JournalEntry>>,
+    pub(super) seen: Mutex<BTreeMap<VolumeId, VolumeRecord>>,
+}
+
+/// Held while this process works on a volume; never across a wait for another node.
+pub(super) type VolumeGuard = OwnedMutexGuard<()>;
+
+impl Driver {
+    /// A driver for one node.
+    #[must_use]
+    pub fn new(parts: DriverParts) -> Self {
+        Self {
+            parts,
+            alarm: Arc::default(),
+            locks: Mutex::default(),
+            hosts: tokio::sync::Mutex::default(),
+            unclaimed: Mutex::default(),
+            burned_since: Mutex::default(),
+            here: Mutex::default(),
+            seen: Mutex::default(),
+        }
+    }
+
+    /// The switch by which the registration stops this node from taking volumes.
+    #[must_use]
+    pub fn identity_alarm(&self) -> Arc<IdentityAlarm> {
+        Arc::clone(&self.alarm)
+    }
+
+    /// This node in this boot.
+    #[must_use]
+    pub fn me(&self) -> &Me {
+        &self.parts.me
+    }
+
+    /// Serialises work of this process on one volume. Other nodes are excluded by transactions, not by this.
+    pub(super) async fn volume_guard(&self, id: VolumeId) -> VolumeGuard {
+        let lock = Arc::clone(self.locks.lock().unwrap_or_else(PoisonError::into_inner).entry(id).or_default());
+        lock.lock_owned().await
+    }
+
+    /// The same, if nobody in this process works on the volume right now.
+    pub(super) fn try_volume_guard(&self, id: VolumeId) -> Option<VolumeGuard> {
+        let lock = Arc::clone(self.locks.lock().unwrap_or_else(PoisonError::into_inner).entry(id).or_default());
+        lock.try_lock_owned().ok()
+    }
+
+    pub(super) fn backend(&self, record: &VolumeRecord) -> Result<&Backend, FenceError> {
+        self.parts.backends.get(&record.backend).ok_or_else(|| FenceError::NoBackend(record.backend.clone()))
+    }
+
+    /// Where a volume is mounted on this node: the directory the record names, else the one made of the WWN.
+    pub(super) fn mount_dir(&self, record: &VolumeRecord, wwn: &Wwn) -> PathBuf {
+        record
+            .path_info
+            .get(&self.parts.me.node)
+            .map_or_else(|| PathBuf::from(format!("{}dm-uuid-mpath-{}", self.parts.mount_prefix, wwn.map_name())), |info| info.mount_dir.clone())
+    }
+
+    /// Reads a record.
+    pub(super) async fn load(&self, id: VolumeId) -> Result<Option<Loaded>, FenceError> {
+        let key = keys::volume(id);
+        let Some(entry) = self.parts.store.get(&key).await? else { return Ok(None) };
+        Ok(Some(Loaded { record: VolumeRecord::from_json(&key, &entry.value)?, revision: entry.modified }))
+    }
+
+    /// Writes a record if it is still the one that was read. `None`: it was not, read again.
+    pub(super) async fn save(&self, loaded: &Loaded, record: VolumeRecord) -> Result<Option<Loaded>, FenceError> {
+        self.save_with(loaded, record, Transaction::default()).await
+    }
+
+    /// The same, together with further guards and changes.
+    pub(super) async fn save_with(&self, loaded: &Loaded, record: VolumeRecord, mut with: Transaction) -> Result<Option<Loaded>, FenceError> {
+        let key = keys::volume(record.id);
+        with.guards.insert(0, Guard::Unchanged(key.clone(), loaded.revision));
+        with.changes.insert(0, Change::Put { key, value: record.to_json(), lease: None });
+        match self.parts.store.commit(with).await? {
+            Committed::Yes(revision) => Ok(Some(Loaded { record, revision })),
+            Committed::No => Ok(None),
+        }
+    }
+
+    /// WWN of a volume: from the record, else from the array, and then kept in the record by the next write.
+    pub(super) async fn wwn_of(&self, record: &mut VolumeRecord) -> Result<Wwn, FenceError> {
+        if let Some(wwn) = &record.wwn {
+            return Ok(wwn.clone());
+        }
+        let array = &self.backend(record)?.array;
+        let volume = array.volume(&record.array_name).await?.ok_or_else(|| crate::array::ArrayError::NotFound {
+            operation: "reading the volume's WWN".to_owned(),
+            object: format!("volume {}", record.array_name),
+        })?;
+        record.wwn = Some(volume.wwn.clone());
+        Ok(volume.wwn)
+    }
+}

@@ -1,0 +1,173 @@
+//! What this node remembers by itself: enough to serve containers that run here while the store is away.
+//!
+//! The journal never makes this node an owner; it only says what was mounted here and what is left to be told
+//! to the store.
+
+use std::path::PathBuf;
+use std::sync::PoisonError;
+
+use tracing::info;
+
+use super::driver::{Driver, Loaded};
+use super::error::FenceError;
+use super::references;
+use crate::docker::driver::Mounted;
+use crate::store::journal::JournalEntry;
+use crate::volume::names::VolumeId;
+use crate::volume::record::{Stage, VolumeRecord};
+
+impl Driver {
+    /// Reads the journal; called once at start.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub async fn load_journal(&self) -> Result<(), FenceError> {
+        let entries = self.parts.journal.entries().await?;
+        let mut here = self.here.lock().unwrap_or_else(PoisonError::into_inner);
+        *here = entries.into_iter().map(|entry| (entry.id, entry)).collect();
+        Ok(())
+    }
+
+    /// What is mounted here or not finished releasing, by this node's own memory.
+    #[must_use]
+    pub fn journal_entries(&self) -> Vec<JournalEntry> {
+        self.here.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    pub(super) fn journal_entry(&self, id: VolumeId) -> Option<JournalEntry> {
+        self.here.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
+    }
+
+    async fn write_journal(&self, entry: JournalEntry) -> Result<(), FenceError> {
+        self.parts.journal.write(&entry).await?;
+        self.here.lock().unwrap_or_else(PoisonError::into_inner).insert(entry.id, entry);
+        Ok(())
+    }
+
+    /// Remembers a mount as the record is about to say it.
+    pub(super) async fn journal_mounted(&self, record: &VolumeRecord) -> Result<(), FenceError> {
+        let me = &self.parts.me;
+        let (Some(info), Some(wwn)) = (record.path_info.get(&me.node), record.wwn.clone()) else { return Ok(()) };
+        let entry = JournalEntry {
+            id: record.id,
+            name: record.display_name.clone(),
+            backend: record.backend.clone(),
+            wwn,
+            epoch: record.epoch,
+            boot: me.boot.clone(),
+            lun: record.ownership.stage().and_then(Stage::attempt).map(|attempt| attempt.lun),
+            mount_dir: info.mount_dir.clone(),
+            device: info.path.clone(),
+            mount_ids: info.mount_ids.clone(),
+            size_gib: record.size_gib,
+            released: false,
+            ahead_of_store: false,
+        };
+        self.write_journal(entry).await
+    }
+
+    /// Remembers that the volume is down here, before the array and the store are told.
+    pub(super) async fn journal_released(&self, record: &VolumeRecord) -> Result<(), FenceError> {
+        let Some(mut entry) = self.journal_entry(record.id) else { return Ok(()) };
+        entry.released = true;
+        entry.mount_ids.clear();
+        entry.epoch = record.epoch;
+        self.write_journal(entry).await
+    }
+
+    pub(super) async fn forget_here(&self, id: VolumeId) -> Result<(), FenceError> {
+        if self.journal_entry(id).is_some() {
+            self.parts.journal.forget(id).await?;
+            self.here.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        }
+        Ok(())
+    }
+
+    /// A further Mount while the store is away: served if the volume is really mounted here in this boot.
+    ///
+    /// # Errors
+    /// [`FenceError::NoSuchVolume`] when this node cannot vouch for the volume by itself.
+    pub async fn mount_from_memory(&self, id: VolumeId, mount_id: &str) -> Result<Mounted, FenceError> {
+        let _guard = self.volume_guard(id).await;
+        let Some(mut entry) = self.vouched(id).await? else { return Err(FenceError::NoSuchVolume) };
+        references::add(&mut entry.mount_ids, mount_id);
+        entry.ahead_of_store = true;
+        let answer = Mounted { mountpoint: entry.mount_dir.clone(), device: entry.device.clone() };
+        self.write_journal(entry).await?;
+        Ok(answer)
+    }
+
+    /// An Unmount while the store is away: taken down here now, told to store and array later.
+    ///
+    /// # Errors
+    /// [`FenceError::NoSuchVolume`] when this node knows nothing of the volume.
+    pub async fn unmount_from_memory(&self, id: VolumeId, mount_id: &str) -> Result<(), FenceError> {
+        let _guard = self.volume_guard(id).await;
+        let Some(mut entry) = self.journal_entry(id) else { return Err(FenceError::NoSuchVolume) };
+        if entry.released {
+            return Ok(());
+        }
+        references::drop_one(&mut entry.mount_ids, mount_id);
+        entry.ahead_of_store = true;
+        if entry.mount_ids.is_empty() {
+            let local = self.parts.node.inspect(&entry.wwn).await?;
+            if self.take_down(&entry.wwn, &local).await? == super::cleaning::TakenDown::Clean {
+                entry.released = true;
+                info!(volume = %entry.name, "unmounted while the metadata store is away; the release is finished when it is back");
+            }
+        }
+        self.write_journal(entry).await
+    }
+
+    /// The entry of a volume that is mounted here right now, in this boot.
+    async fn vouched(&self, id: VolumeId) -> Result<Option<JournalEntry>, FenceError> {
+        let Some(entry) = self.journal_entry(id) else { return Ok(None) };
+        if entry.released || entry.boot != self.parts.me.boot {
+            return Ok(None);
+        }
+        let local = self.parts.node.inspect(&entry.wwn).await?;
+        Ok(local.is_mounted_at(&entry.mount_dir).then_some(entry))
+    }
+
+    /// Before a Mount: a release that this node remembers but the store does not is finished first.
+    pub(super) async fn finish_what_memory_knows(&self, id: VolumeId) -> Result<(), FenceError> {
+        if self.journal_entry(id).is_none_or(|entry| !entry.released) {
+            return Ok(());
+        }
+        match self.load(id).await? {
+            Some(loaded) => self.tell_store(loaded).await,
+            None => self.forget_here(id).await,
+        }
+    }
+
+    /// Brings the record in line with what was done while the store was away.
+    pub(super) async fn tell_store(&self, loaded: Loaded) -> Result<(), FenceError> {
+        let id = loaded.record.id;
+        let me = &self.parts.me;
+        let Some(entry) = self.journal_entry(id) else { return Ok(()) };
+        let ours = loaded.record.is_owned_by(&me.node, &me.boot) && entry.epoch == loaded.record.epoch;
+        if !ours {
+            // Taken over, or another boot: the caller cleans this node; there is nothing to tell.
+            return if entry.released { self.forget_here(id).await } else { Ok(()) };
+        }
+        if entry.released {
+            return self.release(loaded).await;
+        }
+        if entry.ahead_of_store {
+            let mut record = loaded.record.clone();
+            if let Some(info) = record.path_info.get_mut(&me.node) {
+                info.mount_ids.clone_from(&entry.mount_ids);
+            }
+            if self.save(&loaded, record.clone()).await?.is_some() {
+                self.journal_mounted(&record).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Mount point of a volume on this node by its own memory.
+    #[must_use]
+    pub fn mounted_here(&self, id: VolumeId) -> Option<(PathBuf, PathBuf)> {
+        self.journal_entry(id).filter(|entry| !entry.released && entry.boot == self.parts.me.boot).map(|entry| (entry.mount_dir, entry.device))
+    }
+}

@@ -1,0 +1,224 @@
+//! The way of a Mount: gather facts, decide, take one step, start again.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::{debug, info};
+
+use super::decision::{ContestSeen, DelayClock, ExportsSeen, MountFacts, MountStep, next_mount_step};
+use super::driver::{Driver, Loaded};
+use super::error::FenceError;
+use super::refusal::Refusal;
+use crate::array::Wwn;
+use crate::docker::driver::{Caller, Mounted};
+use crate::node::LocalTruth;
+use crate::store::{Change, Guard, Revision, Transaction, keys};
+use crate::volume::names::VolumeId;
+use crate::volume::record::{Ownership, Stage, Takeover};
+
+/// How long a wait for the owner lasts at most before everything is looked at again, should the watch be deaf.
+const WATCH_DISTRUST: Duration = Duration::from_secs(5);
+
+/// Pause after a watch broke.
+const WATCH_BROKEN: Duration = Duration::from_millis(500);
+
+/// Facts of one round, owned.
+pub(super) struct Round {
+    pub(super) loaded: Loaded,
+    pub(super) wwn: Wwn,
+    pub(super) local: LocalTruth,
+    pub(super) mount_dir: PathBuf,
+    exports: Option<ExportsSeen>,
+    contest: Option<(ContestSeen, Revision)>,
+}
+
+impl Driver {
+    /// Mounts a volume here for a mount id, taking it over where the policy allows.
+    ///
+    /// # Errors
+    /// Nothing is mounted for the caller on any error. [`FenceError::TakeoverInProgress`] and
+    /// [`FenceError::Deadline`] mean that a repeated call continues.
+    pub async fn mount(&self, id: VolumeId, mount_id: &str, caller: &Caller, deadline: Instant) -> Result<Mounted, FenceError> {
+        loop {
+            let guard = self.volume_guard(id).await;
+            self.finish_what_memory_knows(id).await?;
+            let (round, step) = self.decide(id).await?;
+            debug!(volume = %id, node = %self.parts.me.node, epoch = %round.loaded.record.epoch, ?step, "mount step");
+            if Instant::now() >= deadline || !caller.is_waiting() {
+                return Err(out_of_time(&round, &step));
+            }
+            match step {
+                MountStep::AddReference => {
+                    if let Some(mounted) = self.add_reference(&round, mount_id).await? {
+                        return Ok(mounted);
+                    }
+                }
+                MountStep::CleanFenced => self.clean_fenced(&round).await?,
+                MountStep::TearDown => self.tear_down(&round).await?,
+                MountStep::OpenTakeover => self.open_takeover(&round).await?,
+                MountStep::Wait => {
+                    drop(guard);
+                    self.wait_for_change(&round, deadline).await?;
+                }
+                MountStep::Claim { ended, after_clock } => {
+                    let Some(claimed) = self.claim(&round, &ended, after_clock).await? else { continue };
+                    match self.bring_up(claimed, &round, mount_id, caller).await {
+                        Ok(mounted) => return Ok(mounted),
+                        Err(FenceError::LostOwnership { epoch }) => info!(volume = %id, epoch, "lost the volume while mounting it; deciding anew"),
+                        Err(error) => return Err(error),
+                    }
+                }
+                MountStep::Refuse(refusal) => return Err(refusal.into()),
+                MountStep::AskExports | MountStep::AskContest => {}
+            }
+        }
+    }
+
+    /// Gathers facts, cheapest first, until the decision asks no more.
+    async fn decide(&self, id: VolumeId) -> Result<(Round, MountStep), FenceError> {
+        let mut loaded = self.load(id).await?.ok_or(FenceError::NoSuchVolume)?;
+        let wwn = self.wwn_of(&mut loaded.record).await?;
+        let local = self.parts.node.inspect(&wwn).await?;
+        let mount_dir = self.mount_dir(&loaded.record, &wwn);
+        let mut round = Round { loaded, wwn, local, mount_dir, exports: None, contest: None };
+        let backend = self.backend(&round.loaded.record)?;
+        loop {
+            let step = next_mount_step(&MountFacts {
+                me: &self.parts.me,
+                record: &round.loaded.record,
+                local: &round.local,
+                mount_dir: &round.mount_dir,
+                exports: round.exports.as_ref(),
+                contest: round.contest.as_ref().map(|(contest, _)| contest),
+                policy: &backend.policy,
+                delay: round.loaded.record.mount_conflict_delay.unwrap_or(backend.policy.conflict_delay),
+                defects: self.parts.defects,
+            });
+            match step {
+                MountStep::AskExports if round.exports.is_none() => round.exports = Some(self.see_exports(&round.loaded).await?),
+                MountStep::AskContest if round.contest.is_none() => round.contest = Some(self.see_contest(&round.loaded).await?),
+                MountStep::Claim { .. } | MountStep::OpenTakeover => {
+                    if let Some(reason) = self.alarm.reason() {
+                        return Ok((round, MountStep::Refuse(Refusal::DuplicateIdentity(reason))));
+                    }
+                    return Ok((round, step));
+                }
+                step => return Ok((round, step)),
+            }
+        }
+    }
+
+    /// The exports of a volume, and whose they are.
+    pub(super) async fn see_exports(&self, loaded: &Loaded) -> Result<ExportsSeen, FenceError> {
+        let record = &loaded.record;
+        let my_host = self.my_host(record).await?;
+        let rows = self.read_exports(record).await?;
+        let node_hosts = if rows.iter().all(|row| row.host() == Some(&my_host)) {
+            BTreeMap::new()
+        } else {
+            self.node_hosts(record).await?
+        };
+        Ok(ExportsSeen { my_host, rows, node_hosts })
+    }
+
+    async fn see_contest(&self, loaded: &Loaded) -> Result<(ContestSeen, Revision), FenceError> {
+        let record = &loaded.record;
+        let store = self.parts.store.as_ref();
+        let owner_alive = match record.ownership.owner() {
+            Some(owner) => self.is_alive(&owner.node, &owner.boot).await?,
+            None => false,
+        };
+        let (entries, revision) = store.list(&keys::takeovers(record.id)).await?;
+        let present = |key: String| entries.iter().any(|entry| entry.key == key);
+        let clock = if present(keys::takeover_clock(record.id)) {
+            DelayClock::Running
+        } else if present(keys::takeover_permit(record.id)) {
+            DelayClock::Expired
+        } else {
+            DelayClock::Stale
+        };
+        let recent_takeovers = entries.iter().filter(|entry| entry.key.starts_with(&keys::recent_takeovers(record.id))).count();
+        Ok((ContestSeen { owner_alive, clock, recent_takeovers }, revision))
+    }
+
+    /// Records one more reference of a volume that is really mounted here. No array call.
+    async fn add_reference(&self, round: &Round, mount_id: &str) -> Result<Option<Mounted>, FenceError> {
+        let me = &self.parts.me;
+        let mut record = round.loaded.record.clone();
+        let Ownership::Owned { mut owner, stage } = record.ownership.clone() else {
+            // Only a defect put in by a test comes here: success without ownership.
+            return Ok(Some(Mounted { mountpoint: round.mount_dir.clone(), device: PathBuf::new() }));
+        };
+        if owner.node == me.node {
+            owner.boot = me.boot.clone();
+            record.ownership = Ownership::Owned { owner, stage: Stage::Mounted(stage.attempt()) };
+        }
+        let Some(info) = record.path_info.get_mut(&me.node) else {
+            return Ok(self.parts.defects.has(super::mutants::Mutant::AlreadyMountedIsSuccess).then(|| Mounted { mountpoint: round.mount_dir.clone(), device: PathBuf::new() }));
+        };
+        info.boot_id = me.boot.clone();
+        super::references::add(&mut info.mount_ids, mount_id);
+        let answer = Mounted { mountpoint: info.mount_dir.clone(), device: info.path.clone() };
+        self.journal_mounted(&record).await?;
+        Ok(self.save(&round.loaded, record).await?.map(|_| answer))
+    }
+
+    /// Writes the takeover into the record and starts its delay timer, in one transaction.
+    async fn open_takeover(&self, round: &Round) -> Result<(), FenceError> {
+        let mut record = round.loaded.record.clone();
+        let policy = &self.backend(&record)?.policy;
+        let delay = record.mount_conflict_delay.unwrap_or(policy.conflict_delay);
+        let clock = self.parts.store.grant_lease(Duration::from_secs(delay)).await?;
+        let permit = self.parts.store.grant_lease(Duration::from_secs(delay) + policy.permit_validity).await?;
+        let owner = record.ownership.owner().map_or_else(|| "an unrecorded exporter".to_owned(), |owner| owner.node.to_string());
+        info!(volume = %record.display_name, %owner, epoch = %record.epoch, delay, by = %self.parts.me.node, "takeover opened: waiting for the owner to let go");
+        record.takeover = Some(Takeover { by: self.parts.me.node.clone(), of_epoch: record.epoch, delay });
+        record.note(&self.parts.me.node, format!("takeover opened, delay {delay} s"));
+        let id = record.id;
+        let value = self.parts.me.node.as_str().as_bytes().to_vec();
+        let put = |key: String, lease| Change::Put { key, value: value.clone(), lease: Some(lease) };
+        let with = Transaction {
+            guards: vec![Guard::Absent(keys::takeover_clock(id))],
+            changes: vec![put(keys::takeover_clock(id), clock), put(keys::takeover_permit(id), permit)],
+        };
+        if self.save_with(&round.loaded, record, with).await?.is_none() {
+            // Somebody was first: their timer counts. Leases without keys end by themselves.
+            self.parts.store.revoke_lease(clock).await?;
+            self.parts.store.revoke_lease(permit).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until the record or the delay timer changes, or it is time to look again.
+    async fn wait_for_change(&self, round: &Round, deadline: Instant) -> Result<(), FenceError> {
+        let id = round.loaded.record.id;
+        let Some((_, contest_revision)) = round.contest else { return Ok(()) };
+        let mut record = self.parts.store.watch(&keys::volume(id), round.loaded.revision).await?;
+        let mut clock = self.parts.store.watch(&keys::takeovers(id), contest_revision).await?;
+        let until = deadline.min(Instant::now() + WATCH_DISTRUST);
+        let heard = tokio::select! {
+            biased;
+            event = record.next() => event.is_ok(),
+            event = clock.next() => event.is_ok(),
+            () = tokio::time::sleep_until(until) => true,
+        };
+        if !heard {
+            // The watch broke: look again soon, but not in a tight loop.
+            tokio::time::sleep_until(until.min(Instant::now() + WATCH_BROKEN)).await;
+        }
+        Ok(())
+    }
+}
+
+/// What to say when the time is up before the volume was claimed.
+fn out_of_time(round: &Round, step: &MountStep) -> FenceError {
+    let record = &round.loaded.record;
+    match (&record.takeover, record.ownership.owner(), step) {
+        (Some(takeover), Some(owner), MountStep::Wait) => {
+            FenceError::TakeoverInProgress { owner: owner.node.to_string(), epoch: record.epoch.0, delay: takeover.delay }
+        }
+        _ => FenceError::Deadline { doing: "deciding on the volume" },
+    }
+}

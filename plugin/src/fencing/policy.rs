@@ -1,0 +1,63 @@
+//! Settings of the fencing protocol.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// What a Mount does when another node owns the volume.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ConflictPolicy {
+    /// After the conflict delay, take it.
+    #[default]
+    Steal,
+    /// Take it only from a node whose plugin no longer keeps its registration alive.
+    StealIfDead,
+    /// Never take it.
+    Refuse,
+}
+
+/// Settings of the fencing protocol.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    /// What to do in a conflict.
+    pub conflict: ConflictPolicy,
+    /// Seconds to wait for another owner when the volume does not say.
+    pub conflict_delay: u64,
+    /// Takeovers of one volume within `takeover_window` after which a living owner is held.
+    pub takeover_limit: usize,
+    /// The thrash window.
+    pub takeover_window: Duration,
+    /// Remove exports to hosts that are no nodes of this cluster.
+    pub fence_unknown_hosts: bool,
+    /// How long an expired delay timer keeps permitting a takeover.
+    pub permit_validity: Duration,
+    /// How long a volume stays mounted for a Mount whose caller had gone, waiting for the repeat.
+    pub unclaimed_hold: Duration,
+    /// How often everything is looked at again even if no watch spoke.
+    pub reconcile_interval: Duration,
+    /// How long exports may take to vanish after their removal was accepted.
+    pub revoke_patience: Duration,
+    /// How long to wait for paths of a new export.
+    pub attach_patience: Duration,
+    /// How long a LUN number with unknown outcome is looked for.
+    pub burned_watch: Duration,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            conflict: ConflictPolicy::Steal,
+            conflict_delay: 30,
+            takeover_limit: 3,
+            takeover_window: Duration::from_secs(600),
+            fence_unknown_hosts: false,
+            permit_validity: Duration::from_secs(120),
+            unclaimed_hold: Duration::from_secs(120),
+            reconcile_interval: Duration::from_secs(15),
+            revoke_patience: Duration::from_secs(60),
+            attach_patience: Duration::from_secs(30),
+            burned_watch: Duration::from_secs(600),
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! Bringing node, array and record back in line without anybody asking.
+//!
+//! Runs at start, on every change the store's watch reports, and at an interval, so that a crash at any step, a
+//! fence this node slept through, or a late export heals by itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
+use tokio::time::Instant;
+use tracing::{debug, info, warn};
+
+use super::decision::Me;
+use super::driver::{Driver, Loaded};
+use super::error::FenceError;
+use crate::array::{Channel, Export, HostName, Lun, VlunRow};
+use crate::node::{BootId, LocalTruth};
+use crate::store::journal::JournalEntry;
+use crate::store::{Revision, WatchEvent, keys};
+use crate::volume::names::VolumeId;
+use crate::volume::record::{Stage, VolumeRecord};
+
+/// Pause after the store could not be read or watched.
+const STORE_AWAY: Duration = Duration::from_secs(1);
+
+/// What reconciliation does with one volume on one node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReconcileStep {
+    /// All is as it should be.
+    Nothing,
+    /// An attempt or release of this node was interrupted, or the node rebooted: take down what is left and free.
+    FinishRelease,
+    /// Mounted here without a reference: the caller had gone. Released after a while.
+    Unclaimed,
+    /// Not ours: get it off this node, then out of quarantine.
+    Leave,
+    /// Not ours and nothing is left here: out of quarantine.
+    ClearQuarantine,
+}
+
+/// What reconciliation does, from record, kernel and journal.
+#[must_use]
+pub fn next_reconcile_step(record: &VolumeRecord, me: &Me, local: &LocalTruth, journal: Option<&JournalEntry>) -> ReconcileStep {
+    if let Some(owner) = record.ownership.owner().filter(|owner| owner.node == me.node) {
+        if owner.boot == BootId::unknown() {
+            // Mounted by the earlier plugin: the next Mount adopts it.
+            return ReconcileStep::Nothing;
+        }
+        let complete = matches!(record.ownership.stage(), Some(Stage::Mounted(_)));
+        if owner.boot != me.boot || !complete {
+            return ReconcileStep::FinishRelease;
+        }
+        let unclaimed = record.references(&me.node, &me.boot).is_empty();
+        return if unclaimed { ReconcileStep::Unclaimed } else { ReconcileStep::Nothing };
+    }
+    let lost = record.quarantine.contains_key(&me.node);
+    if local.is_clean() {
+        return if lost { ReconcileStep::ClearQuarantine } else { ReconcileStep::Nothing };
+    }
+    // A mount this plugin did not make is nobody's to take down.
+    if lost || journal.is_some() || local.mounted_at.is_empty() { ReconcileStep::Leave } else { ReconcileStep::Nothing }
+}
+
+impl Driver {
+    /// Reconciles for ever. Ends only with the task it runs in.
+    pub async fn run_reconcile(self: Arc<Self>) {
+        loop {
+            if let Err(error) = self.reconcile_until_watch_breaks().await {
+                debug!(node = %self.parts.me.node, %error, "reconciliation starts over");
+            }
+            tokio::time::sleep(STORE_AWAY).await;
+        }
+    }
+
+    /// Lists everything, then follows the watch; looks at everything again at the interval.
+    async fn reconcile_until_watch_breaks(&self) -> Result<(), FenceError> {
+        let interval = self.parts.backends.values().map(|b| b.policy.reconcile_interval).min().unwrap_or(Duration::from_secs(15));
+        let mut running = FuturesUnordered::new();
+        let revision = self.look_at_all(|id| running.push(self.reconcile_logged(id))).await?;
+        let mut watch = self.parts.store.watch(keys::VOLUMES, revision).await?;
+        let mut next_round = Instant::now() + interval;
+        loop {
+            tokio::select! {
+                biased;
+                event = watch.next() => if let Some(id) = self.hear(event?) { running.push(self.reconcile_logged(id)) },
+                Some(()) = running.next(), if !running.is_empty() => {}
+                () = tokio::time::sleep_until(next_round) => {
+                    self.look_at_all(|id| running.push(self.reconcile_logged(id))).await?;
+                    next_round = Instant::now() + interval;
+                }
+            }
+        }
+    }
+
+    /// Reads all records and names the volumes that concern this node.
+    async fn look_at_all(&self, mut concerns: impl FnMut(VolumeId)) -> Result<Revision, FenceError> {
+        let (entries, revision) = self.parts.store.list(keys::VOLUMES).await?;
+        let present = self.parts.node.volumes_present().await?;
+        let mut seen = BTreeMap::new();
+        for entry in entries {
+            match VolumeRecord::from_json(&entry.key, &entry.value) {
+                Ok(record) => {
+                    let here = record.wwn.as_ref().is_some_and(|wwn| present.contains(wwn));
+                    if here || self.concerns_me(&record) {
+                        concerns(record.id);
+                    }
+                    seen.insert(record.id, record);
+                }
+                Err(error) => warn!(%error, "a volume record cannot be read; leaving it alone"),
+            }
+        }
+        for entry in self.journal_entries() {
+            if !seen.contains_key(&entry.id) {
+                concerns(entry.id);
+            }
+        }
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = seen;
+        Ok(revision)
+    }
+
+    /// Takes a change into the cache; names the volume if it concerns this node.
+    fn hear(&self, event: WatchEvent) -> Option<VolumeId> {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        match event {
+            WatchEvent::Put(entry) => {
+                let record = VolumeRecord::from_json(&entry.key, &entry.value).ok()?;
+                let id = record.id;
+                let concerned = self.concerns_me(&record);
+                seen.insert(id, record);
+                concerned.then_some(id)
+            }
+            WatchEvent::Deleted { key, .. } => {
+                let id = key.strip_prefix(keys::VOLUMES)?.parse().ok()?;
+                seen.remove(&id);
+                self.journal_entry(id).map(|_| id)
+            }
+        }
+    }
+
+    fn concerns_me(&self, record: &VolumeRecord) -> bool {
+        let me = &self.parts.me.node;
+        record.ownership.owner().is_some_and(|owner| owner.node == *me)
+            || record.quarantine.contains_key(me)
+            || record.burned_luns.contains_key(me)
+            || self.journal_entry(record.id).is_some()
+    }
+
+    async fn reconcile_logged(&self, id: VolumeId) {
+        if let Err(error) = self.reconcile(id).await {
+            warn!(volume = %id, node = %self.parts.me.node, %error, "reconciliation of the volume is not complete; trying again later");
+        }
+    }
+
+    /// Reconciles one volume on this node. Does nothing while an operation of this process works on it.
+    ///
+    /// # Errors
+    /// What is left is tried again at the next round.
+    pub async fn reconcile(&self, id: VolumeId) -> Result<(), FenceError> {
+        let Some(_guard) = self.try_volume_guard(id) else { return Ok(()) };
+        let Some(loaded) = self.load(id).await? else { return self.record_is_gone(id).await };
+        if self.journal_entry(id).is_some_and(|entry| entry.released || entry.ahead_of_store) {
+            self.tell_store(loaded).await?;
+        }
+        let Some(mut loaded) = self.load(id).await? else { return self.record_is_gone(id).await };
+        let wwn = match &loaded.record.wwn {
+            Some(wwn) => wwn.clone(),
+            None if self.concerns_me(&loaded.record) => self.wwn_of(&mut loaded.record).await?,
+            None => return Ok(()),
+        };
+        let local = self.parts.node.inspect(&wwn).await?;
+        let journal = self.journal_entry(id);
+        let step = next_reconcile_step(&loaded.record, &self.parts.me, &local, journal.as_ref());
+        if step != ReconcileStep::Unclaimed {
+            self.unclaimed.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        }
+        match step {
+            ReconcileStep::Nothing => {}
+            ReconcileStep::FinishRelease => self.release(loaded.clone()).await?,
+            ReconcileStep::Unclaimed => self.release_if_unclaimed(&loaded).await?,
+            ReconcileStep::Leave | ReconcileStep::ClearQuarantine => {
+                self.leave(&loaded).await?;
+                self.forget_here(id).await?;
+                self.clear_quarantine(loaded.clone()).await?;
+            }
+        }
+        self.remove_late_exports(id).await
+    }
+
+    /// The record was deleted: nothing of the volume may stay on this node.
+    async fn record_is_gone(&self, id: VolumeId) -> Result<(), FenceError> {
+        let Some(entry) = self.journal_entry(id) else { return Ok(()) };
+        let local = self.parts.node.inspect(&entry.wwn).await?;
+        if !local.is_clean() {
+            let record = VolumeRecord::new(id, entry.name.clone());
+            self.drop_fenced(&record, &entry.wwn, &local).await?;
+        }
+        self.forget_here(id).await
+    }
+
+    /// Lets go of a mount whose caller had gone and did not come back.
+    async fn release_if_unclaimed(&self, loaded: &Loaded) -> Result<(), FenceError> {
+        let id = loaded.record.id;
+        let hold = self.backend(&loaded.record)?.policy.unclaimed_hold;
+        let since = *self.unclaimed.lock().unwrap_or_else(PoisonError::into_inner).entry(id).or_insert_with(Instant::now);
+        if since.elapsed() < hold {
+            return Ok(());
+        }
+        info!(volume = %loaded.record.display_name, node = %self.parts.me.node, "mounted without any reference for too long: releasing");
+        self.unclaimed.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        match self.start_release(loaded, "").await? {
+            Some(releasing) => self.release(releasing).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Removes exports that took effect after their request was given up, by their exact address.
+    async fn remove_late_exports(&self, id: VolumeId) -> Result<(), FenceError> {
+        let Some(loaded) = self.load(id).await? else { return Ok(()) };
+        let me = &self.parts.me;
+        let record = &loaded.record;
+        let owned = record.is_owned_by(&me.node, &me.boot);
+        let burned: BTreeSet<(HostName, Lun)> =
+            record.burned_luns.iter().filter(|(node, _)| owned || **node == me.node).flat_map(|(_, luns)| luns.clone()).collect();
+        if burned.is_empty() {
+            return Ok(());
+        }
+        let backend = self.backend(record)?;
+        let current = record.ownership.stage().and_then(Stage::attempt).map(|attempt| attempt.lun);
+        let rows = backend.array.exports_of(&record.array_name, Channel::Wsapi).await?;
+        for export in late(&rows, &burned, current) {
+            info!(?export, "removing an export that took effect late");
+            match backend.array.unexport(&export, Channel::Wsapi).await {
+                Err(error) if !error.is_not_found() => return Err(error.into()),
+                _ => {}
+            }
+        }
+        let since = *self.burned_since.lock().unwrap_or_else(PoisonError::into_inner).entry(id).or_insert_with(Instant::now);
+        if since.elapsed() >= backend.policy.burned_watch {
+            self.burned_since.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+            let mut record = record.clone();
+            record.burned_luns.retain(|node, _| !owned && *node != me.node);
+            self.save(&loaded, record).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Templates that are known to come from requests given up, except the export in force.
+fn late(rows: &[VlunRow], burned: &BTreeSet<(HostName, Lun)>, current: Option<Lun>) -> Vec<Export> {
+    rows.iter()
+        .filter_map(|row| match row {
+            VlunRow::Template(export) => Some(export),
+            VlunRow::Active { .. } => None,
+        })
+        .filter(|export| current != Some(export.lun))
+        .filter(|export| export.to.host().is_some_and(|host| burned.contains(&(host.clone(), export.lun))))
+        .cloned()
+        .collect()
+}

@@ -1,0 +1,74 @@
+//! Why nothing was done, in words for the person who waits for a container.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::node::NodeId;
+
+/// A request that is refused without effect.
+#[derive(Debug, Clone, Error, PartialEq, Eq)]
+pub enum Refusal {
+    /// Create has not finished.
+    #[error("the volume is still being created; try again in a moment")]
+    StillCreating,
+    /// Remove is under way.
+    #[error("the volume is being removed")]
+    BeingRemoved,
+    /// Another node has it and the policy says to leave it there.
+    #[error("node {owner} owns the volume{}; mount_conflict_policy does not let this node take it; stop the container on {owner} first", if *alive { " and is alive" } else { "" })]
+    OwnedElsewhere {
+        /// Owner.
+        owner: NodeId,
+        /// Its plugin is alive.
+        alive: bool,
+    },
+    /// Two healthy nodes fight.
+    #[error("nodes {owner} and {asking} take the volume from each other: {takeovers} takeovers within the takeover window; {owner} keeps it. Two containers on different nodes use one volume: scale to one replica, or give each its own volume")]
+    Thrashing {
+        /// Owner, who keeps it.
+        owner: NodeId,
+        /// Who asks.
+        asking: NodeId,
+        /// How many takeovers were counted.
+        takeovers: usize,
+    },
+    /// The array exports the volume to hosts outside the cluster.
+    #[error("the array exports the volume to {}, which is no node of this cluster; remove that export, or set fence_unknown_hosts = true to let the plugin remove it", rows.join("; "))]
+    ExportedToStrangers {
+        /// The exports.
+        rows: Vec<String>,
+    },
+    /// Something else has mounted the device on this node.
+    #[error("the volume is mounted at {} on this node, but not by this plugin; unmount it by hand", at.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", "))]
+    MountedByOthers {
+        /// Where.
+        at: Vec<PathBuf>,
+    },
+    /// This node was fenced and cannot get clean.
+    #[error("this node lost the volume in epoch {epoch} and is not clean yet: {reason}; it is in quarantine for this volume. If that does not pass by itself, reboot the node")]
+    Quarantined {
+        /// Epoch that was lost.
+        epoch: u64,
+        /// What is left.
+        reason: String,
+    },
+    /// Somebody owns it: it cannot be removed.
+    #[error("node {owner} has the volume mounted or is releasing it; unmount it first")]
+    InUse {
+        /// Owner.
+        owner: NodeId,
+    },
+    /// Another live node has this node's identity.
+    #[error("{0}")]
+    DuplicateIdentity(String),
+    /// The content of the device does not fit the record.
+    #[error("the volume was never formatted according to its record, but the device is not blank; nothing was written. Check what it holds before using it")]
+    NotBlank,
+    /// The record says formatted, the device does not look so.
+    #[error("the volume was formatted according to its record, but the device shows no filesystem ({found}); nothing was written")]
+    FilesystemGone {
+        /// What was found.
+        found: String,
+    },
+}

@@ -1,0 +1,199 @@
+//! The way of an Unmount: drop the reference, and with the last one take everything down before the record is freed.
+//!
+//! The order is the point: write back, unmount, prove idle, drop the device, remove the export, verify, and only
+//! then free the record. Freed first, another node would mount beside a live mount.
+
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use super::cleaning::TakenDown;
+use super::driver::{Driver, Loaded};
+use super::error::FenceError;
+use super::mutants::Mutant;
+use super::references;
+use crate::store::{Change, Transaction, keys};
+use crate::volume::names::VolumeId;
+use crate::volume::record::{Ownership, Stage, VolumeRecord};
+
+/// What an Unmount does next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnmountStep {
+    /// Other references remain, or the id is unknown while others hold: write the shorter list, if it is shorter.
+    DropReference,
+    /// The last reference: write `releasing`, then take everything down.
+    Release,
+    /// An interrupted release or attempt of this node: finish it.
+    FinishRelease,
+    /// This node does not own the volume: clean this node only.
+    Leave,
+}
+
+/// What an Unmount does next, from the record alone.
+#[must_use]
+pub fn next_unmount_step(record: &VolumeRecord, me: &super::decision::Me, mount_id: &str) -> UnmountStep {
+    if !record.ownership.owner().is_some_and(|owner| owner.node == me.node) {
+        return UnmountStep::Leave;
+    }
+    match record.ownership.stage() {
+        Some(Stage::Mounted(_)) => {}
+        _ => return UnmountStep::FinishRelease,
+    }
+    let mut ids = record.path_info.get(&me.node).map(|info| info.mount_ids.clone()).unwrap_or_default();
+    references::drop_one(&mut ids, mount_id);
+    if ids.is_empty() { UnmountStep::Release } else { UnmountStep::DropReference }
+}
+
+impl Driver {
+    /// Drops one reference; the last one releases the volume.
+    ///
+    /// # Errors
+    /// The volume stays `releasing` until everything is down and verified; a repeated call or reconciliation continues.
+    pub async fn unmount(&self, id: VolumeId, mount_id: &str, deadline: Instant) -> Result<(), FenceError> {
+        let _guard = self.volume_guard(id).await;
+        loop {
+            let Some(loaded) = self.load(id).await? else { return Ok(()) };
+            if Instant::now() >= deadline {
+                return Err(FenceError::Deadline { doing: "dropping the reference" });
+            }
+            match next_unmount_step(&loaded.record, &self.parts.me, mount_id) {
+                UnmountStep::Leave => {
+                    self.leave(&loaded).await?;
+                    self.forget_here(id).await?;
+                    self.clear_quarantine(loaded).await?;
+                    return Ok(());
+                }
+                UnmountStep::DropReference => {
+                    if self.drop_reference(&loaded, mount_id).await? {
+                        return Ok(());
+                    }
+                }
+                UnmountStep::Release => {
+                    let Some(releasing) = self.start_release(&loaded, mount_id).await? else { continue };
+                    return self.release(releasing).await;
+                }
+                UnmountStep::FinishRelease => return self.release(loaded).await,
+            }
+        }
+    }
+
+    async fn drop_reference(&self, loaded: &Loaded, mount_id: &str) -> Result<bool, FenceError> {
+        let mut record = loaded.record.clone();
+        let Some(info) = record.path_info.get_mut(&self.parts.me.node) else { return Ok(true) };
+        if !references::drop_one(&mut info.mount_ids, mount_id) {
+            info!(volume = %loaded.record.display_name, mount_id, "unmount of an id that does not hold the volume; nothing changed");
+            return Ok(true);
+        }
+        if self.save(loaded, record.clone()).await?.is_none() {
+            return Ok(false);
+        }
+        self.journal_mounted(&record).await?;
+        Ok(true)
+    }
+
+    /// Writes ahead that everything is about to be taken down.
+    pub(super) async fn start_release(&self, loaded: &Loaded, mount_id: &str) -> Result<Option<Loaded>, FenceError> {
+        let mut record = loaded.record.clone();
+        if let Some(info) = record.path_info.get_mut(&self.parts.me.node) {
+            references::drop_one(&mut info.mount_ids, mount_id);
+        }
+        if let Ownership::Owned { owner, stage } = record.ownership {
+            record.ownership = Ownership::Owned { owner, stage: Stage::Releasing(stage.attempt()) };
+        }
+        record.note(&self.parts.me.node, "releasing: write back, unmount, detach, remove the export");
+        if self.parts.defects.has(Mutant::FreeBeforeDeviceDown) {
+            return self.free(loaded, record).await;
+        }
+        self.save(loaded, record).await
+    }
+
+    /// Takes everything down and frees the record. The caller holds the volume; the record says this node owns it.
+    pub(super) async fn release(&self, loaded: Loaded) -> Result<(), FenceError> {
+        let mut record = loaded.record.clone();
+        let wwn = self.wwn_of(&mut record).await?;
+        let local = self.parts.node.inspect(&wwn).await?;
+        if local.filesystem_dead {
+            self.drop_fenced(&record, &wwn, &local).await?;
+        } else if self.take_down(&wwn, &local).await? == TakenDown::StillUsed {
+            return self.keep_in_use(&loaded).await;
+        }
+        self.journal_released(&record).await?;
+        self.remove_own_exports(&record).await?;
+        self.finish_release(loaded).await
+    }
+
+    /// The last transaction of a release. If the volume was taken meanwhile there is nothing left to free.
+    async fn finish_release(&self, mut loaded: Loaded) -> Result<(), FenceError> {
+        let id = loaded.record.id;
+        let epoch = loaded.record.epoch;
+        loop {
+            let record = loaded.record.clone();
+            if record.epoch != epoch || !record.ownership.owner().is_some_and(|owner| owner.node == self.parts.me.node) {
+                break;
+            }
+            if self.free(&loaded, record).await?.is_some() {
+                info!(volume = %loaded.record.display_name, node = %self.parts.me.node, %epoch, "released");
+                break;
+            }
+            match self.load(id).await? {
+                Some(fresh) => loaded = fresh,
+                None => break,
+            }
+        }
+        self.forget_here(id).await
+    }
+
+    async fn free(&self, loaded: &Loaded, mut record: VolumeRecord) -> Result<Option<Loaded>, FenceError> {
+        let id = record.id;
+        record.ownership = Ownership::Free;
+        record.takeover = None;
+        record.path_info.remove(&self.parts.me.node);
+        record.note(&self.parts.me.node, "free");
+        let changes = vec![Change::Delete { key: keys::takeover_clock(id) }, Change::Delete { key: keys::takeover_permit(id) }];
+        self.save_with(loaded, record, Transaction { guards: Vec::new(), changes }).await
+    }
+
+    /// Somebody outside our bookkeeping still uses the device: it stays mounted and exported, without references.
+    async fn keep_in_use(&self, loaded: &Loaded) -> Result<(), FenceError> {
+        warn!(volume = %loaded.record.display_name, "the device is still used by another mount namespace or process; keeping it mounted");
+        let mut current = loaded.clone();
+        loop {
+            let mut record = current.record.clone();
+            if record.epoch != loaded.record.epoch {
+                return Ok(());
+            }
+            if let Ownership::Owned { owner, stage } = record.ownership {
+                record.ownership = Ownership::Owned { owner, stage: Stage::Mounted(stage.attempt()) };
+            }
+            if self.save(&current, record).await?.is_some() {
+                return Ok(());
+            }
+            match self.load(loaded.record.id).await? {
+                Some(fresh) => current = fresh,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// Takes this node out of quarantine. The caller has just proven that nothing of the volume is left here.
+    pub(super) async fn clear_quarantine(&self, mut loaded: Loaded) -> Result<(), FenceError> {
+        let me = &self.parts.me.node;
+        while loaded.record.quarantine.contains_key(me) {
+            let mut record = loaded.record.clone();
+            let wwn = self.wwn_of(&mut record).await?;
+            if !self.parts.node.inspect(&wwn).await?.is_clean() {
+                return Ok(());
+            }
+            record.quarantine.remove(me);
+            record.note(me, "clean: out of quarantine");
+            if self.save(&loaded, record).await?.is_some() {
+                info!(volume = %loaded.record.display_name, node = %me, "clean again: out of quarantine");
+                return Ok(());
+            }
+            match self.load(loaded.record.id).await? {
+                Some(fresh) => loaded = fresh,
+                None => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+}

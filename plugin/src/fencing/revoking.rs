@@ -1,0 +1,116 @@
+//! Removal of exports, proven by reading back over the channel the removal did not use.
+
+use std::collections::BTreeSet;
+
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use super::driver::Driver;
+use super::error::FenceError;
+use super::mutants::Mutant;
+use crate::array::{Array, ArrayError, Channel, Export, VlunRow};
+use crate::volume::record::VolumeRecord;
+
+impl Driver {
+    /// Removes these exports of a volume, and everything of it that shows up meanwhile, until none is left.
+    pub(super) async fn revoke_rows(&self, record: &VolumeRecord, rows: Vec<VlunRow>) -> Result<(), FenceError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let backend = self.backend(record)?;
+        self.remove_until(record, rows, Channel::Cli, backend.policy.revoke_patience, |_| true).await
+    }
+
+    /// Removes this node's own exports of a volume, REST first, and proves that none is left.
+    pub(super) async fn remove_own_exports(&self, record: &VolumeRecord) -> Result<(), FenceError> {
+        let host = self.my_host(record).await?;
+        let backend = self.backend(record)?;
+        let rows = backend.array.exports_of(&record.array_name, Channel::Wsapi).await?;
+        self.remove_until(record, rows, Channel::Wsapi, backend.policy.revoke_patience, |row| row.host() == Some(&host)).await
+    }
+
+    /// Removes the chosen rows over `first`, falling back to the other channel, and reads back over the channel
+    /// that was not used for the removal, until no chosen row is left or `patience` is over.
+    async fn remove_until(
+        &self,
+        record: &VolumeRecord,
+        rows: Vec<VlunRow>,
+        first: Channel,
+        patience: std::time::Duration,
+        chosen: impl Fn(&VlunRow) -> bool + Send + Sync,
+    ) -> Result<(), FenceError> {
+        let array = self.backend(record)?.array.as_ref();
+        let until = Instant::now() + patience;
+        let mut rows: Vec<VlunRow> = rows.into_iter().filter(|row| chosen(row)).collect();
+        while !rows.is_empty() {
+            let templates: BTreeSet<Export> = rows
+                .iter()
+                .filter_map(|row| match row {
+                    VlunRow::Template(export) => Some(export.clone()),
+                    VlunRow::Active { .. } => None,
+                })
+                .collect();
+            let mut used = first;
+            for export in &templates {
+                used = remove_one(array, export, first).await?;
+            }
+            if self.parts.defects.has(Mutant::SkipReadBack) {
+                return Ok(());
+            }
+            rows = read_back(array, record, used).await?.into_iter().filter(|row| chosen(row)).collect();
+            if rows.is_empty() {
+                break;
+            }
+            if Instant::now() >= until {
+                return Err(FenceError::NotRevoked { left: list(&rows) });
+            }
+            tokio::time::sleep(Self::REVOKE_PAUSE).await;
+        }
+        Ok(())
+    }
+}
+
+/// Removes one export. A channel that cannot or does not say what it did is followed by the other channel; only
+/// the reading back decides. Returns the channel whose removal was the last that may have had an effect.
+async fn remove_one(array: &dyn Array, export: &Export, first: Channel) -> Result<Channel, FenceError> {
+    info!(?export, ?first, "removing export");
+    let error = match array.unexport(export, first).await {
+        Ok(()) => return Ok(first),
+        Err(error) if error.is_not_found() => return Ok(first),
+        Err(error) => error,
+    };
+    warn!(?export, %error, "removal over the first channel failed or is unknown; using the other");
+    match array.unexport(export, first.other()).await {
+        Ok(()) => Ok(first.other()),
+        Err(second) if second.is_not_found() => Ok(first.other()),
+        Err(second) => Err(worse(error, second).into()),
+    }
+}
+
+/// Reads the exports over the channel that was not used; if that is away, over the used one, which then has to
+/// answer for itself: one management channel alone may still complete a takeover.
+async fn read_back(array: &dyn Array, record: &VolumeRecord, used: Channel) -> Result<Vec<VlunRow>, FenceError> {
+    match array.exports_of(&record.array_name, used.other()).await {
+        Ok(rows) => Ok(rows),
+        Err(error) => {
+            warn!(%error, "reading back over the other channel failed; reading over the same one");
+            Ok(array.exports_of(&record.array_name, used).await?)
+        }
+    }
+}
+
+/// The error that tells more: an unknown outcome outranks a refusal.
+fn worse(first: ArrayError, second: ArrayError) -> ArrayError {
+    if second.is_unknown() { second } else { first }
+}
+
+fn list(rows: &[VlunRow]) -> String {
+    let words: BTreeSet<String> = rows
+        .iter()
+        .map(|row| match row.host() {
+            Some(host) => format!("LUN {} to host {host}", row.lun()),
+            None => format!("LUN {} to a port or host set", row.lun()),
+        })
+        .collect();
+    words.into_iter().collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,162 @@
+//! Ownership of a volume: epoch, owner, stage, takeover, quarantine.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::array::{HostName, Lun};
+use crate::node::{BootId, Filesystem, NodeId};
+
+/// Epoch of ownership. Every claim adds one; an epoch has exactly one owner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Epoch(pub u64);
+
+impl Epoch {
+    /// The epoch after this one.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+impl fmt::Display for Epoch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Owner of a volume: a node in one boot, and the host it is on the array.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owner {
+    /// Node.
+    pub node: NodeId,
+    /// Boot of the node.
+    pub boot: BootId,
+    /// Host on the array; unknown for records of the earlier plugin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<HostName>,
+}
+
+/// One export attempt: a LUN number that was never used before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// LUN number.
+    pub lun: Lun,
+}
+
+/// How far the owner is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Every VLUN of the volume is being removed; nothing may be exported.
+    Fencing,
+    /// No VLUN was left; one export with this number is under way.
+    Attaching(Attempt),
+    /// Mounted through this export. `None` for records of the earlier plugin.
+    Mounted(Option<Attempt>),
+    /// The last reference is gone; unmount, detach and removal of the export are under way.
+    Releasing(Option<Attempt>),
+}
+
+impl Stage {
+    /// The export this stage is about.
+    #[must_use]
+    pub fn attempt(self) -> Option<Attempt> {
+        match self {
+            Self::Fencing => None,
+            Self::Attaching(attempt) => Some(attempt),
+            Self::Mounted(attempt) | Self::Releasing(attempt) => attempt,
+        }
+    }
+}
+
+/// Who owns the volume.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Ownership {
+    /// Nobody: no export, no mount anywhere that is not in quarantine.
+    #[default]
+    Free,
+    /// One node.
+    Owned {
+        /// The owner.
+        owner: Owner,
+        /// How far it is.
+        stage: Stage,
+    },
+}
+
+impl Ownership {
+    /// The owner, if there is one.
+    #[must_use]
+    pub fn owner(&self) -> Option<&Owner> {
+        match self {
+            Self::Free => None,
+            Self::Owned { owner, .. } => Some(owner),
+        }
+    }
+
+    /// How far the owner is.
+    #[must_use]
+    pub fn stage(&self) -> Option<Stage> {
+        match self {
+            Self::Free => None,
+            Self::Owned { stage, .. } => Some(*stage),
+        }
+    }
+}
+
+/// A node waits to take the volume over. The delay timer is a leased key; its expiry is the permission to force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Takeover {
+    /// Who asked first.
+    pub by: NodeId,
+    /// Epoch that is to be ended.
+    pub of_epoch: Epoch,
+    /// Delay in seconds.
+    pub delay: u64,
+}
+
+/// A node that lost the volume and has not proven that it is clean: it may not be exported the volume.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quarantine {
+    /// Epoch it lost.
+    pub epoch: Epoch,
+    /// Boot it lost it in: another boot has no mount of that life.
+    pub boot: BootId,
+    /// Host on the array, if known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<HostName>,
+    /// Its exports were read back as gone.
+    pub revoked: bool,
+}
+
+/// A step that was about to be taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// Epoch it was taken in.
+    pub epoch: Epoch,
+    /// Who took it.
+    pub node: NodeId,
+    /// What, in words.
+    pub what: String,
+}
+
+/// Whether the volume ever got a filesystem.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", tag = "state")]
+pub enum Format {
+    /// The record does not say: written by the earlier plugin, or imported.
+    #[default]
+    Unknown,
+    /// Created by this plugin, never formatted.
+    Unformatted,
+    /// The device was proven blank and a filesystem is being made; it was never mounted yet.
+    Formatting {
+        /// Epoch in which that began.
+        epoch: Epoch,
+        /// Which filesystem.
+        filesystem: Filesystem,
+    },
+    /// Has a filesystem. Never make one again.
+    Formatted,
+}
