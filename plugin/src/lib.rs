@@ -6,6 +6,7 @@
 
 pub mod array;
 pub mod config;
+pub mod daemon;
 pub mod docker;
 pub mod fencing;
 pub mod node;
