@@ -153,11 +153,10 @@ impl Driver {
             record.format = Format::Formatted;
             record.path_info.insert(me.node.clone(), info.clone());
             record.note(&me.node, format!("mounted at {}", info.mount_dir.display()));
-            self.journal_mounted(&record).await?;
             match self.save(&claimed.loaded, record).await {
                 Ok(Some(saved)) => {
                     claimed.loaded = saved;
-                    return self.answer(&info, caller);
+                    return self.committed(claimed, &info).await;
                 }
                 Ok(None) => self.refresh(claimed).await?,
                 Err(FenceError::Store(StoreError::Unavailable { .. })) => {
@@ -165,7 +164,7 @@ impl Driver {
                     tokio::time::sleep(COMMIT_PAUSE).await;
                     self.refresh(claimed).await?;
                     if claimed.loaded.record.path_info.get(&me.node) == Some(&info) {
-                        return self.answer(&info, caller);
+                        return self.committed(claimed, &info).await;
                     }
                 }
                 Err(error) => return Err(error),
@@ -174,11 +173,10 @@ impl Driver {
         Err(FenceError::Deadline { doing: "committing the mount" })
     }
 
-    fn answer(&self, info: &PathInfo, caller: &Caller) -> Result<Mounted, FenceError> {
-        if !caller.is_waiting() && info.mount_ids.is_empty() {
-            // Stays mounted for a while for the repeated request; reconciliation lets go if none comes.
-            return Ok(Mounted { mountpoint: info.mount_dir.clone(), device: info.path.clone() });
-        }
+    /// The mount is committed: remember it here and answer. A caller that had gone left no reference; the volume
+    /// stays mounted for a while for the repeated request, then reconciliation lets go.
+    async fn committed(&self, claimed: &Claimed, info: &PathInfo) -> Result<Mounted, FenceError> {
+        self.journal_mounted(&claimed.loaded.record).await?;
         Ok(Mounted { mountpoint: info.mount_dir.clone(), device: info.path.clone() })
     }
 

@@ -67,7 +67,10 @@ impl Driver {
             with.changes.push(Change::Put { key: keys::recent_takeover(id, epoch.0), value: me.node.as_str().into(), lease: Some(lease) });
         }
         info!(volume = %record.display_name, node = %me.node, %epoch, ended = ?ended.iter().map(|e| e.owner.node.as_str()).collect::<Vec<_>>(), "claiming");
-        Ok(self.save_with(&round.loaded, record, with).await?.map(|loaded| Claimed { loaded, host, epoch }))
+        let Some(loaded) = self.save_with(&round.loaded, record, with).await? else { return Ok(None) };
+        // What this node remembers is of an earlier epoch; it vouches for nothing any more.
+        self.forget_here(id).await?;
+        Ok(Some(Claimed { loaded, host, epoch }))
     }
 
     /// Revokes all exports of the volume and makes a fresh one to this node. On success the record says

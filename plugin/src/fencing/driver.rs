@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::OwnedMutexGuard;
@@ -89,6 +90,7 @@ pub struct Driver {
     pub(super) burned_since: Mutex<BTreeMap<VolumeId, Instant>>,
     pub(super) here: Mutex<BTreeMap<VolumeId, JournalEntry>>,
     pub(super) seen: Mutex<BTreeMap<VolumeId, VolumeRecord>>,
+    pub(super) store_away: AtomicBool,
 }
 
 /// Held while this process works on a volume; never across a wait for another node.
@@ -107,6 +109,7 @@ impl Driver {
             burned_since: Mutex::default(),
             here: Mutex::default(),
             seen: Mutex::default(),
+            store_away: AtomicBool::new(false),
         }
     }
 
@@ -181,5 +184,44 @@ impl Driver {
         })?;
         record.wwn = Some(volume.wwn.clone());
         Ok(volume.wwn)
+    }
+
+    /// Reads a record.
+    ///
+    /// # Errors
+    /// The store does not answer, or the record cannot be read.
+    pub async fn load_record(&self, id: VolumeId) -> Result<Option<Loaded>, FenceError> {
+        self.load(id).await
+    }
+
+    /// The array a volume is on.
+    ///
+    /// # Errors
+    /// Its backend is not configured on this node.
+    pub fn array_of(&self, record: &VolumeRecord) -> Result<Arc<dyn Array>, FenceError> {
+        Ok(Arc::clone(&self.backend(record)?.array))
+    }
+
+    /// The array of a backend section.
+    #[must_use]
+    pub fn array_named(&self, backend: &str) -> Option<Arc<dyn Array>> {
+        self.parts.backends.get(backend).map(|backend| Arc::clone(&backend.array))
+    }
+
+    /// Keeps Mount, Unmount and reconciliation of this process off a volume while the guard lives.
+    pub async fn hold(&self, id: VolumeId) -> impl Send + use<> {
+        self.volume_guard(id).await
+    }
+
+    /// Records as last listed or watched; may be behind the store.
+    #[must_use]
+    pub fn seen_volumes(&self) -> Vec<VolumeRecord> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// The last attempt to follow the store failed.
+    #[must_use]
+    pub fn store_seems_away(&self) -> bool {
+        self.store_away.load(Ordering::Relaxed)
     }
 }

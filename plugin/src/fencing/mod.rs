@@ -29,7 +29,7 @@ pub mod releasing;
 mod revoking;
 
 pub use decision::Me;
-pub use driver::{Backend, Driver, DriverParts, IdentityAlarm};
+pub use driver::{Backend, Driver, DriverParts, IdentityAlarm, Loaded};
 pub use error::FenceError;
 pub use policy::{ConflictPolicy, Policy};
 pub use refusal::Refusal;

@@ -161,8 +161,13 @@ impl Driver {
         info.boot_id = me.boot.clone();
         super::references::add(&mut info.mount_ids, mount_id);
         let answer = Mounted { mountpoint: info.mount_dir.clone(), device: info.path.clone() };
-        self.journal_mounted(&record).await?;
-        Ok(self.save(&round.loaded, record).await?.map(|_| answer))
+        match self.save(&round.loaded, record).await? {
+            Some(saved) => {
+                self.journal_mounted(&saved.record).await?;
+                Ok(Some(answer))
+            }
+            None => Ok(None),
+        }
     }
 
     /// Writes the takeover into the record and starts its delay timer, in one transaction.

@@ -4,6 +4,7 @@
 //! fence this node slept through, or a late export heals by itself.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -68,6 +69,7 @@ impl Driver {
     pub async fn run_reconcile(self: Arc<Self>) {
         loop {
             if let Err(error) = self.reconcile_until_watch_breaks().await {
+                self.store_away.store(true, Ordering::Relaxed);
                 debug!(node = %self.parts.me.node, %error, "reconciliation starts over");
             }
             tokio::time::sleep(STORE_AWAY).await;
@@ -117,6 +119,7 @@ impl Driver {
             }
         }
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = seen;
+        self.store_away.store(false, Ordering::Relaxed);
         Ok(revision)
     }
 
@@ -213,6 +216,21 @@ impl Driver {
             Some(releasing) => self.release(releasing).await,
             None => Ok(()),
         }
+    }
+
+    /// For Remove: takes away late exports of given-up requests, and refuses while anybody else is exported the volume.
+    ///
+    /// # Errors
+    /// [`FenceError::NotRevoked`] names what is exported.
+    pub async fn refuse_exports(&self, record: &VolumeRecord) -> Result<(), FenceError> {
+        let array = &self.backend(record)?.array;
+        let burned: BTreeSet<(HostName, Lun)> = record.burned_luns.values().flatten().cloned().collect();
+        let rows = self.read_exports(record).await?;
+        for export in late(&rows, &burned, None) {
+            array.unexport(&export, Channel::Wsapi).await?;
+        }
+        let left: Vec<String> = self.read_exports(record).await?.iter().map(|row| format!("{row:?}")).collect();
+        if left.is_empty() { Ok(()) } else { Err(super::Refusal::ExportedToStrangers { rows: left }.into()) }
     }
 
     /// Removes exports that took effect after their request was given up, by their exact address.

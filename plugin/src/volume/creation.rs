@@ -1,0 +1,201 @@
+//! Creating a volume: the name and the record first, the volume on the array second, then the record again.
+//!
+//! Whoever is interrupted in between leaves a record in state `creating`, which any node's next Create finishes.
+
+use serde_json::{Map, Value, json};
+use tracing::info;
+
+use crate::array::{Array, ArrayError, NewVolume, Provisioning, VolumeOnArray};
+use crate::fencing::FenceError;
+use crate::store::{Change, Committed, Guard, Transaction, keys};
+use crate::volume::help;
+use crate::volume::names::{ArrayVolumeName, VolumeName};
+use crate::volume::options::CreateOptions;
+use crate::volume::record::{Format, Lifecycle, VolumeRecord};
+use crate::volume::service::VolumeService;
+
+/// How often a Create starts over when another node works on the same name.
+const TRIES: usize = 8;
+
+impl VolumeService {
+    /// Makes a volume; an existing one of that name is success, whatever its options (as deployments rely on).
+    pub(super) async fn create_volume(&self, name: &VolumeName, options: &CreateOptions) -> Result<(), FenceError> {
+        for _ in 0..TRIES {
+            if let Some(id) = self.lookup(name).await?
+                && let Some(loaded) = self.parts.driver.load_record(id).await?
+            {
+                return match loaded.record.lifecycle {
+                    Lifecycle::Available => Ok(()),
+                    Lifecycle::Creating => self.finish_creating(loaded.record, loaded.revision, options).await,
+                    Lifecycle::Removing => Err(crate::fencing::Refusal::BeingRemoved.into()),
+                };
+            }
+            let record = self.new_record(name, options)?;
+            let (volume, index) = (keys::volume(record.id), keys::volume_name(name.as_str()));
+            let transaction = Transaction {
+                guards: vec![Guard::Absent(volume.clone()), Guard::Absent(index.clone())],
+                changes: vec![
+                    Change::Put { key: volume, value: record.to_json(), lease: None },
+                    Change::Put { key: index, value: record.id.to_string().into_bytes(), lease: None },
+                ],
+            };
+            if let Committed::Yes(revision) = self.parts.store.commit(transaction).await? {
+                return self.finish_creating(record, revision, options).await;
+            }
+        }
+        Err(FenceError::Deadline { doing: "waiting for another node that creates or removes a volume of this name" })
+    }
+
+    fn new_record(&self, name: &VolumeName, options: &CreateOptions) -> Result<VolumeRecord, FenceError> {
+        let backend = options.backend.as_ref().map_or(self.parts.default_backend.as_str(), |b| b.as_str()).to_owned();
+        let defaults = self.parts.defaults.get(&backend).ok_or_else(|| FenceError::NoBackend(backend.clone()))?;
+        let mut record = VolumeRecord::new((self.parts.new_id)(), name.clone());
+        record.backend = backend;
+        record.size_gib = options.size.gib();
+        record.provisioning = match options.provisioning {
+            Provisioning::Thin => "thin",
+            Provisioning::Full => "full",
+            Provisioning::Dedup => "dedup",
+        }
+        .to_owned();
+        record.cpg = options.cpg.clone().or_else(|| defaults.cpg.clone());
+        record.snap_cpg = options.snap_cpg.clone().or_else(|| defaults.snap_cpg.clone()).or_else(|| record.cpg.clone());
+        record.access = options.access;
+        record.mount_conflict_delay = options.mount_conflict_delay.map(|delay| delay.as_secs());
+        record.lifecycle = Lifecycle::Creating;
+        record.format = Format::Unformatted;
+        record.rest = fields_others_expect(options);
+        Ok(record)
+    }
+
+    /// Makes the volume on the array, unless it is there already, and opens the record for use.
+    async fn finish_creating(&self, mut record: VolumeRecord, mut revision: crate::store::Revision, options: &CreateOptions) -> Result<(), FenceError> {
+        let array = self.parts.driver.array_of(&record)?;
+        let volume = match self.ensure_on_array(array.as_ref(), &record, options).await {
+            Ok(volume) => volume,
+            Err(FenceError::Array(error @ (ArrayError::Refused { .. } | ArrayError::NotFound { .. }))) => {
+                self.forget_creation(&record, revision).await?;
+                return Err(error.into());
+            }
+            Err(error) => return Err(error),
+        };
+        loop {
+            record.wwn = Some(volume.wwn.clone());
+            record.lifecycle = Lifecycle::Available;
+            let key = keys::volume(record.id);
+            let transaction = Transaction {
+                guards: vec![Guard::Unchanged(key.clone(), revision)],
+                changes: vec![Change::Put { key, value: record.to_json(), lease: None }],
+            };
+            if let Committed::Yes(_) = self.parts.store.commit(transaction).await? {
+                info!(volume = %record.display_name, array_name = %record.array_name, wwn = %volume.wwn, "created");
+                return Ok(());
+            }
+            let Some(fresh) = self.parts.driver.load_record(record.id).await? else { return Err(FenceError::NoSuchVolume) };
+            if fresh.record.lifecycle != Lifecycle::Creating {
+                return Ok(());
+            }
+            (record, revision) = (fresh.record, fresh.revision);
+        }
+    }
+
+    async fn ensure_on_array(&self, array: &dyn Array, record: &VolumeRecord, options: &CreateOptions) -> Result<VolumeOnArray, FenceError> {
+        let missing = || ArrayError::Unknown {
+            operation: format!("creating volume {}", record.array_name),
+            reason: "the array does not list it; repeat the request to find out".to_owned(),
+        };
+        if let Some(volume) = array.volume(&record.array_name).await? {
+            return Ok(volume);
+        }
+        let defaults = self.parts.defaults.get(&record.backend);
+        let Some(cpg) = record.cpg.clone() else {
+            let message = "no CPG: set hpe3par_cpg in hpe.conf or give -o cpg".to_owned();
+            return Err(ArrayError::Refused { operation: format!("creating volume {}", record.array_name), code: 0, message }.into());
+        };
+        let new = NewVolume {
+            name: record.array_name.clone(),
+            size_mib: options.size.mib().max(record.size_gib * 1024),
+            cpg,
+            snap_cpg: record.snap_cpg.clone(),
+            provisioning: options.provisioning,
+            compression: options.compression,
+            comment: comment(record),
+            one_host: defaults.is_some_and(|defaults| defaults.one_host),
+        };
+        match array.create_volume(&new).await {
+            Ok(()) => {}
+            // The name holds the id of this very volume: what exists under it is ours.
+            Err(ArrayError::Exists { .. }) => {}
+            Err(error) if error.is_unknown() => {}
+            Err(error) => return Err(error.into()),
+        }
+        Ok(array.volume(&record.array_name).await?.ok_or_else(missing)?)
+    }
+
+    /// The array refused: nothing was made, so record and name go again.
+    async fn forget_creation(&self, record: &VolumeRecord, revision: crate::store::Revision) -> Result<(), FenceError> {
+        let key = keys::volume(record.id);
+        let transaction = Transaction {
+            guards: vec![Guard::Unchanged(key.clone(), revision)],
+            changes: vec![Change::Delete { key }, Change::Delete { key: keys::volume_name(record.display_name.as_str()) }],
+        };
+        self.parts.store.commit(transaction).await?;
+        Ok(())
+    }
+
+    /// Answer of `-o help=backends`: every backend and whether its array answers now.
+    pub(super) async fn backends_help(&self) -> String {
+        let mut states = Vec::new();
+        for (name, defaults) in &self.parts.defaults {
+            let cpg = defaults.cpg.as_ref();
+            let answers = match (self.parts.driver.array_named(name), cpg) {
+                (Some(array), Some(cpg)) => array.cpg_domain(cpg).await.is_ok(),
+                _ => false,
+            };
+            states.push((name.clone(), if answers { help::BackendState::Ok } else { help::BackendState::Failed }));
+        }
+        let lines: Vec<String> = states.iter().map(|(name, state)| format!("  {name}  {state}")).collect();
+        format!("\nBackends of this node\n{}\n", lines.join("\n"))
+    }
+}
+
+/// The comment on the array's volume, as the earlier plugin writes it; cut if the name is very long (limit 511).
+fn comment(record: &VolumeRecord) -> String {
+    let quote = |text: &str| Value::from(text).to_string();
+    let text = format!(
+        r#"{{"volume_id": "{id}", "name": "{id}", "type": "Docker", "display_name": {name}}}"#,
+        id = record.id,
+        name = quote(record.display_name.as_str()),
+    );
+    text.chars().take(511).collect()
+}
+
+/// Fields of the record that other tools read and this plugin does not use.
+fn fields_others_expect(options: &CreateOptions) -> Map<String, Value> {
+    let fields = json!({
+        "status": "", "volume_attachment": null, "availability_zone": "", "attach_status": "", "volume_type": null, "host": "",
+        "provider_location": null, "volume_id": "", "flash_cache": null, "qos_name": null, "is_snap": false, "snapshots": [],
+        "has_schedule": false, "rcg_info": null, "snap_metadata": null, "compression": options.compression,
+    });
+    match fields {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::volume::names::VolumeId;
+
+    #[test]
+    fn the_comment_is_the_one_existing_tools_read() {
+        let id: VolumeId = "d03338a9-9115-48a3-8dfc-35cdfcdc15a7".parse().unwrap();
+        let record = VolumeRecord::new(id, VolumeName::of_existing("db").unwrap());
+        assert_eq!(
+            comment(&record),
+            r#"{"volume_id": "d03338a9-9115-48a3-8dfc-35cdfcdc15a7", "name": "d03338a9-9115-48a3-8dfc-35cdfcdc15a7", "type": "Docker", "display_name": "db"}"#
+        );
+        assert_eq!(ArrayVolumeName::for_volume(id).as_str(), "dcv-0DM4qZEVSKON-DXN-NwVpw");
+    }
+}
