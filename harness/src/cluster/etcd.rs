@@ -1,0 +1,240 @@
+//! A real etcd as a child process, one member, on loopback, gone when dropped.
+
+use std::fs::File;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use super::wait::wait_for_condition;
+
+/// How often a start is tried when somebody else took the port in between.
+const STARTS: u32 = 5;
+/// How long a member may take until it answers.
+const READY: Duration = Duration::from_secs(20);
+
+/// A running etcd member. Dropping it ends the process, also when it was paused.
+#[derive(Debug)]
+pub struct Etcd {
+    program: PathBuf,
+    directory: TempDir,
+    client: SocketAddr,
+    peer: SocketAddr,
+    child: Option<Child>,
+}
+
+impl Etcd {
+    /// Starts etcd on an empty directory and waits until it answers.
+    ///
+    /// # Errors
+    /// When no etcd is installed, or it does not answer within 20 s; the error holds the end of its log.
+    pub async fn start() -> Result<Self> {
+        let program = find_program()?;
+        let mut last = None;
+        for _ in 0..STARTS {
+            let directory = tempfile::Builder::new()
+                .prefix("hpe3par-lab-etcd-")
+                .tempdir()
+                .context("making a directory for etcd")?;
+            let address = own_loopback_address();
+            let mut etcd = Self {
+                program: program.clone(),
+                directory,
+                client: free_port(address)?,
+                peer: free_port(address)?,
+                child: None,
+            };
+            match etcd.spawn().await {
+                Ok(()) => return Ok(etcd),
+                Err(error) => last = Some(error),
+            }
+        }
+        Err(last.unwrap_or_else(|| anyhow::anyhow!("etcd was never tried"))).context("etcd did not start")
+    }
+
+    /// Address of the client interface.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.client
+    }
+
+    /// URL of the client interface.
+    #[must_use]
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.client)
+    }
+
+    /// Freezes the process (SIGSTOP): connections stay open and nothing answers.
+    ///
+    /// # Errors
+    /// When etcd does not run.
+    pub fn pause(&self) -> Result<()> {
+        self.signal(Signal::STOP)
+    }
+
+    /// Lets a frozen process go on (SIGCONT).
+    ///
+    /// # Errors
+    /// When etcd does not run.
+    pub fn resume(&self) -> Result<()> {
+        self.signal(Signal::CONT)
+    }
+
+    /// Ends the process at once (SIGKILL); its data stay.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            end(&mut child);
+        }
+    }
+
+    /// Starts a killed member again on the same data and addresses.
+    ///
+    /// # Errors
+    /// When it still runs or does not answer in time.
+    pub async fn restart(&mut self) -> Result<()> {
+        ensure!(self.child.is_none(), "etcd still runs; kill it before it is restarted");
+        self.spawn().await
+    }
+
+    fn signal(&self, signal: Signal) -> Result<()> {
+        let child = self.child.as_ref().context("etcd does not run")?;
+        kill_process(pid_of(child)?, signal).with_context(|| format!("sending {signal:?} to etcd"))
+    }
+
+    async fn spawn(&mut self) -> Result<()> {
+        let log = self.directory.path().join("etcd.log");
+        let stderr = File::options()
+            .create(true)
+            .append(true)
+            .open(&log)
+            .with_context(|| format!("opening {}", log.display()))?;
+        let child =
+            self.command().stderr(stderr).spawn().with_context(|| format!("running {}", self.program.display()))?;
+        self.child = Some(child);
+        let ready = wait_for_condition("etcd to answer", READY, || self.health()).await;
+        if let Err(error) = ready {
+            self.kill();
+            let said = std::fs::read_to_string(&log).unwrap_or_default();
+            bail!("{error}; it said: {}", last_lines(&said));
+        }
+        if let Some(status) = self.ended()? {
+            self.child = None;
+            let said = std::fs::read_to_string(&log).unwrap_or_default();
+            bail!("etcd ended with {status}; it said: {}", last_lines(&said));
+        }
+        Ok(())
+    }
+
+    /// Short heartbeats: the shortest lease of a member is one and a half election times, rounded up to seconds.
+    fn command(&self) -> Command {
+        let (client, peer) = (format!("http://{}", self.client), format!("http://{}", self.peer));
+        let mut command = Command::new(&self.program);
+        command
+            .arg("--data-dir")
+            .arg(self.directory.path().join("data"))
+            .args(["--name", "lab", "--initial-cluster", &format!("lab={peer}")])
+            .args(["--listen-client-urls", &client, "--advertise-client-urls", &client])
+            .args(["--listen-peer-urls", &peer, "--initial-advertise-peer-urls", &peer])
+            .args(["--heartbeat-interval", "20", "--election-timeout", "200", "--log-level", "error"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null());
+        command
+    }
+
+    async fn health(&self) -> Result<(), String> {
+        let asked = tokio::time::timeout(Duration::from_secs(1), ask_health(self.client)).await;
+        let answer = asked.map_err(|_| "no answer within 1 s".to_owned())?.map_err(|error| error.to_string())?;
+        if answer.contains(r#""health":"true""#) { Ok(()) } else { Err(answer) }
+    }
+
+    fn ended(&mut self) -> Result<Option<std::process::ExitStatus>> {
+        let Some(child) = self.child.as_mut() else { return Ok(None) };
+        child.try_wait().context("asking after the etcd process")
+    }
+}
+
+impl Drop for Etcd {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+async fn ask_health(server: SocketAddr) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(server).await?;
+    stream.write_all(b"GET /health HTTP/1.0\r\nHost: etcd\r\n\r\n").await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    Ok(answer)
+}
+
+/// SIGKILL reaches a stopped process as well, but it is woken first so that its port is closed at once.
+fn end(child: &mut Child) {
+    if let Ok(pid) = pid_of(child) {
+        let _ = kill_process(pid, Signal::CONT);
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+}
+
+fn pid_of(child: &Child) -> Result<Pid> {
+    let number = i32::try_from(child.id()).context("process id out of range")?;
+    Pid::from_raw(number).context("process id 0")
+}
+
+fn find_program() -> Result<PathBuf> {
+    if let Some(given) = std::env::var_os("ETCD") {
+        return Ok(given.into());
+    }
+    let known = ["/usr/bin/etcd", "/usr/local/bin/etcd"];
+    known
+        .iter()
+        .map(Path::new)
+        .find(|path| path.exists())
+        .map(Path::to_path_buf)
+        .context("no etcd found in /usr/bin or /usr/local/bin; run ci/setup, or name the program in the variable ETCD")
+}
+
+/// Each member gets a loopback address of its own, so that a port freed by a kill is still free at the restart.
+fn own_loopback_address() -> Ipv4Addr {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let process = std::process::id();
+    let [_, _, high, low] = process.to_be_bytes();
+    let [_, _, _, number] = NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+    Ipv4Addr::new(127, 1 + (high & 0x7f), low, 1 + (number % 250))
+}
+
+fn free_port(address: Ipv4Addr) -> Result<SocketAddr> {
+    let listener = TcpListener::bind(SocketAddrV4::new(address, 0))
+        .with_context(|| format!("looking for a free port at {address}"))?;
+    listener.local_addr().context("reading the free port")
+}
+
+fn last_lines(log: &str) -> String {
+    let lines: Vec<&str> = log.lines().rev().take(3).collect();
+    lines.into_iter().rev().collect::<Vec<_>>().join(" | ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn keeps_its_data_across_a_kill_and_leaves_nothing_behind() {
+        let mut etcd = Etcd::start().await.unwrap();
+        let (address, directory) = (etcd.address(), etcd.directory.path().to_path_buf());
+        etcd.kill();
+        assert!(etcd.health().await.is_err());
+        etcd.restart().await.unwrap();
+        assert_eq!(etcd.address(), address);
+        etcd.pause().unwrap();
+        drop(etcd);
+        assert!(!directory.exists());
+    }
+}

@@ -1,0 +1,14 @@
+//! The `cluster` tier: real etcd, the emulated array over TCP, and workers that are the production plugin on a
+//! simulated node each.
+
+pub mod docker_client;
+pub mod etcd;
+pub mod link;
+pub mod log_buffer;
+pub mod process;
+pub mod wait;
+
+/// Chooses the TLS implementation of this process, once. Later calls change nothing.
+pub fn install_tls_provider() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
