@@ -1,0 +1,3 @@
+//! The lab of the 3PAR volume plugin: simulated nodes, seeded simulation, invariant checkers, scenarios.
+
+pub mod node;
