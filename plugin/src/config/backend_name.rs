@@ -38,14 +38,8 @@ impl TryFrom<String> for BackendName {
     type Error = BackendNameError;
 
     fn try_from(name: String) -> Result<Self, Self::Error> {
-        let sound = !name.is_empty()
-            && name.trim() == name
-            && !name.chars().any(|c| c == '/' || c.is_control());
-        if sound {
-            Ok(Self(name))
-        } else {
-            Err(BackendNameError)
-        }
+        let sound = !name.is_empty() && name.trim() == name && !name.chars().any(|c| c == '/' || c.is_control());
+        if sound { Ok(Self(name)) } else { Err(BackendNameError) }
     }
 }
 

@@ -13,12 +13,7 @@ pub(crate) fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) 
     let wanted = plain(word);
     known
         .into_iter()
-        .map(|candidate| {
-            (
-                strsim::damerau_levenshtein(&wanted, &plain(candidate)),
-                candidate,
-            )
-        })
+        .map(|candidate| (strsim::damerau_levenshtein(&wanted, &plain(candidate)), candidate))
         .filter(|(slips, candidate)| slips * 3 <= candidate.len())
         .min_by_key(|(slips, _)| *slips)
         .map(|(_, candidate)| candidate)
@@ -32,10 +27,7 @@ mod tests {
     fn slips_are_recognised_and_strangers_are_not() {
         let known = ["size", "provisioning", "mountConflictDelay"];
         assert_eq!(nearest("siez", known), Some("size"));
-        assert_eq!(
-            nearest("mount-conflict-delay", known),
-            Some("mountConflictDelay")
-        );
+        assert_eq!(nearest("mount-conflict-delay", known), Some("mountConflictDelay"));
         assert_eq!(nearest("Provisoning", known), Some("provisioning"));
         assert_eq!(nearest("colour", known), None);
         assert_eq!(nearest("", known), None);
