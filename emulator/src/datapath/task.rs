@@ -1,0 +1,277 @@
+//! Writes in flight: on the wire, received by the array, or left over after their VLUN went away.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{IoError, Ledger, LedgerEntry, Nexus, Sense, SessionId, Verdict, WriteLabel};
+use crate::array::{Array, Initiator, Lun, PortPos, VlunGeneration};
+
+/// Number of a write in flight; never used twice in the life of the array.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TaskId(pub u64);
+
+impl fmt::Display for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "t{}", self.0)
+    }
+}
+
+/// How far a write has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Sent, but not yet at the array: what it reaches is decided when it is finished.
+    OnTheWire,
+    /// Received through this template, which still stands.
+    Received(VlunGeneration),
+    /// Received through this template, which is gone; accepted until this time.
+    Lingering(VlunGeneration, Duration),
+    /// Decided before its issuer asked; the answer waits.
+    Decided(Verdict),
+}
+
+/// A write in flight.
+#[derive(Debug, Clone)]
+pub(crate) struct Task {
+    issued: Duration,
+    session: SessionId,
+    initiator: Initiator,
+    port: PortPos,
+    lun: Lun,
+    offset: u64,
+    data: Vec<u8>,
+    label: Option<WriteLabel>,
+    stage: Stage,
+    /// Volume number at the time it was received, for writes that linger.
+    volume: Option<u32>,
+}
+
+impl Task {
+    /// Whether it belongs to a session.
+    pub(crate) fn is_of(&self, session: SessionId) -> bool {
+        self.session == session
+    }
+
+    fn path(&self) -> (Initiator, PortPos) {
+        (self.initiator.clone(), self.port)
+    }
+
+    fn is_undecided(&self) -> bool {
+        !matches!(self.stage, Stage::Decided(_))
+    }
+}
+
+/// Tasks and ledger.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct DataPath {
+    tasks: BTreeMap<TaskId, Task>,
+    made: u64,
+    pub(crate) ledger: Ledger,
+}
+
+impl Array {
+    /// Starts a write that the array has received: it belongs to the VLUN in force now, and the removal of that VLUN deals with it
+    /// as the configuration says ([`InflightPolicy`](crate::array::InflightPolicy)). Its fate is told by
+    /// [`finish_write`](Array::finish_write).
+    ///
+    /// # Errors
+    /// [`IoError::NexusLost`] without such a session. A write to a LUN without a VLUN is taken and rejected when finished.
+    pub fn begin_write(
+        &mut self,
+        now: Duration,
+        session: SessionId,
+        lun: Lun,
+        offset: u64,
+        data: Vec<u8>,
+        label: Option<WriteLabel>,
+    ) -> Result<TaskId, IoError> {
+        let id = self.send_write(now, session, lun, offset, data, label)?;
+        let path = self.data.tasks.get(&id).map(Task::path);
+        let reached = path.and_then(|p| self.resolve(&p, lun)).map(|t| (t.generation, t.volume));
+        if let (Some((generation, volume)), Some(task)) = (reached, self.data.tasks.get_mut(&id)) {
+            (task.stage, task.volume) = (Stage::Received(generation), Some(volume));
+        }
+        Ok(id)
+    }
+
+    /// Sends a write that is still on the wire: the array knows nothing of it until it is finished, so no removal of a VLUN deals
+    /// with it, and it reaches whatever volume the LUN leads to *then*. Only the loss of its session or an abort ends it. This is
+    /// how a host is hit by a write of its own former life.
+    ///
+    /// # Errors
+    /// [`IoError::NexusLost`] without such a session.
+    pub fn send_write(
+        &mut self,
+        now: Duration,
+        session: SessionId,
+        lun: Lun,
+        offset: u64,
+        data: Vec<u8>,
+        label: Option<WriteLabel>,
+    ) -> Result<TaskId, IoError> {
+        self.advance(now);
+        let Nexus { initiator, port, .. } = self.nexuses.get(session).ok_or(IoError::NexusLost)?.clone();
+        self.data.made += 1;
+        let id = TaskId(self.data.made);
+        let stage = Stage::OnTheWire;
+        let task = Task { issued: now, session, initiator, port, lun, offset, data, label, stage, volume: None };
+        self.data.tasks.insert(id, task);
+        Ok(id)
+    }
+
+    /// Decides a write in flight against the VLUN in force now, and tells its fate.
+    ///
+    /// # Errors
+    /// [`IoError::Sense`] when it is rejected, [`IoError::Aborted`] when it was aborted or is unknown.
+    pub fn finish_write(&mut self, now: Duration, task: TaskId) -> Result<(), IoError> {
+        self.advance(now);
+        self.decide(task, false);
+        let decided = self.data.tasks.remove(&task).map(|t| t.stage);
+        match decided {
+            Some(Stage::Decided(Verdict::Accepted)) => Ok(()),
+            Some(Stage::Decided(Verdict::Rejected(sense))) => Err(IoError::Sense(sense)),
+            _ => Err(IoError::Aborted),
+        }
+    }
+
+    /// Writes and waits for the fate: begin and finish in one.
+    ///
+    /// # Errors
+    /// Those of [`Array::begin_write`] and [`Array::finish_write`].
+    pub fn write(
+        &mut self,
+        now: Duration,
+        session: SessionId,
+        lun: Lun,
+        offset: u64,
+        data: &[u8],
+        label: Option<WriteLabel>,
+    ) -> Result<(), IoError> {
+        let task = self.begin_write(now, session, lun, offset, data.to_vec(), label)?;
+        self.finish_write(now, task)
+    }
+
+    /// Aborts the writes in flight of a session on one LUN (ABORT TASK SET), also those on the wire; gives how many.
+    pub fn abort_tasks_of(&mut self, now: Duration, session: SessionId, lun: Lun) -> usize {
+        self.advance(now);
+        self.abort_tasks(|task| task.is_of(session) && task.lun == lun)
+    }
+
+    /// How many writes are in flight.
+    #[must_use]
+    pub fn writes_in_flight(&self) -> usize {
+        self.data.tasks.values().filter(|t| t.is_undecided()).count()
+    }
+
+    /// The ledger of writes.
+    #[must_use]
+    pub fn ledger(&self) -> &Ledger {
+        &self.data.ledger
+    }
+
+    /// Aborts the undecided writes that `which` picks; gives how many.
+    pub(crate) fn abort_tasks(&mut self, which: impl Fn(&Task) -> bool) -> usize {
+        let picked = |t: &Task| t.is_undecided() && which(t);
+        let ids: Vec<TaskId> = self.data.tasks.iter().filter(|(_, t)| picked(t)).map(|(id, _)| *id).collect();
+        ids.iter().for_each(|id| self.abort_task(*id));
+        ids.len()
+    }
+
+    /// Aborts one write; its issuer will get no answer other than that.
+    pub(crate) fn abort_task(&mut self, id: TaskId) {
+        if let Some(task) = self.data.tasks.remove(&id) {
+            let (generation, volume) = (task.generation(), task.volume);
+            self.enter(&task, generation, volume, Verdict::Aborted);
+        }
+    }
+
+    /// The received writes on a template, apart from those on paths that are kept.
+    pub(crate) fn tasks_on(&self, generation: VlunGeneration, kept: &BTreeSet<(Initiator, PortPos)>) -> Vec<TaskId> {
+        let on = |t: &Task| t.stage == Stage::Received(generation) && !kept.contains(&t.path());
+        self.data.tasks.iter().filter(|(_, t)| on(t)).map(|(id, _)| *id).collect()
+    }
+
+    /// Puts a received write on the medium now; its issuer hears of it when it asks.
+    pub(crate) fn settle(&mut self, id: TaskId) {
+        self.decide(id, true);
+    }
+
+    /// Lets a received write be accepted until a time although its template goes.
+    pub(crate) fn let_linger(&mut self, id: TaskId, until: Duration) {
+        if let Some(task) = self.data.tasks.get_mut(&id)
+            && let Stage::Received(generation) = task.stage
+        {
+            task.stage = Stage::Lingering(generation, until);
+        }
+    }
+
+    /// Decides an undecided write. With `settling` its template is still in force by definition.
+    fn decide(&mut self, id: TaskId, settling: bool) {
+        let Some(task) = self.data.tasks.get(&id).filter(|t| t.is_undecided()).cloned() else { return };
+        let now_reached = self.resolve(&task.path(), task.lun).map(|t| (t.generation, t.volume));
+        let reached = match task.stage {
+            Stage::Received(generation) if settling => task.volume.map(|v| (generation, v)),
+            Stage::Received(generation) => now_reached.filter(|(g, _)| *g == generation),
+            Stage::Lingering(generation, until) if self.now <= until => task.volume.map(|v| (generation, v)),
+            Stage::Lingering(..) | Stage::Decided(_) => None,
+            Stage::OnTheWire => now_reached,
+        };
+        let verdict = match reached {
+            None => Verdict::Rejected(Sense::LUN_NOT_SUPPORTED),
+            Some((_, volume)) => self.put_on_medium(volume, task.offset, &task.data),
+        };
+        self.enter(&task, reached.map(|r| r.0), reached.map(|r| r.1), verdict);
+        if let Some(held) = self.data.tasks.get_mut(&id) {
+            held.stage = Stage::Decided(verdict);
+            held.data = Vec::new();
+        }
+    }
+
+    /// Writes to a volume if it lets itself be written.
+    fn put_on_medium(&mut self, volume: u32, offset: u64, data: &[u8]) -> Verdict {
+        let Some(volume) = self.volumes.get_mut(volume) else { return Verdict::Rejected(Sense::LUN_NOT_SUPPORTED) };
+        if volume.read_only {
+            return Verdict::Rejected(Sense::WRITE_PROTECTED);
+        }
+        let end = offset.checked_add(data.len() as u64);
+        if end.is_none_or(|end| end > volume.size_bytes()) {
+            return Verdict::Rejected(Sense::OUT_OF_RANGE);
+        }
+        volume.blocks.write(offset, data);
+        Verdict::Accepted
+    }
+
+    /// Enters the fate of a write into the ledger.
+    fn enter(&mut self, task: &Task, generation: Option<VlunGeneration>, volume: Option<u32>, verdict: Verdict) {
+        let entry = LedgerEntry {
+            seq: 0,
+            issued: task.issued,
+            decided: self.now,
+            session: task.session,
+            initiator: task.initiator.clone(),
+            port: task.port,
+            lun: task.lun,
+            host: self.host_of(&task.initiator).map(|h| h.name.clone()),
+            volume: volume.and_then(|id| self.volumes.get(id)).map(|v| v.name.clone()),
+            generation,
+            offset: task.offset,
+            length: task.data.len() as u64,
+            verdict,
+            label: task.label.clone(),
+        };
+        self.data.ledger.push(entry);
+    }
+}
+
+impl Task {
+    /// The template it was received through.
+    fn generation(&self) -> Option<VlunGeneration> {
+        match self.stage {
+            Stage::Received(generation) | Stage::Lingering(generation, _) => Some(generation),
+            Stage::OnTheWire | Stage::Decided(_) => None,
+        }
+    }
+}

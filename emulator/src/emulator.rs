@@ -1,0 +1,142 @@
+//! The handle on an array that front ends and callers in the same process share.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use crate::array::{Array, ArrayConfig, Port};
+use crate::faults::{Call, FaultPlan, Verdict};
+
+/// Longest time between two looks at what is due by itself, such as the expiry of sessions.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Gives the time since the start of the array.
+type Clock = dyn Fn() -> Duration + Send + Sync;
+
+/// What all clones of a handle share.
+struct Shared {
+    array: Mutex<Array>,
+    faults: Mutex<FaultPlan>,
+    clock: Box<Clock>,
+    last_event: watch::Sender<u64>,
+}
+
+/// A handle on an array; clones are handles on the same array.
+///
+/// It works without a runtime. The lock inside is held only while a closure runs, never over an `await`.
+#[derive(Clone)]
+pub struct Emulator {
+    shared: Arc<Shared>,
+}
+
+impl fmt::Debug for Emulator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Emulator").field("now", &self.now()).finish_non_exhaustive()
+    }
+}
+
+/// Locks; a caller that panicked inside leaves a state that is still whole enough to look at.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Emulator {
+    /// A new array whose time runs with the system's monotonic clock.
+    #[must_use]
+    pub fn new(config: ArrayConfig) -> Self {
+        let start = Instant::now();
+        Self::with_clock(config, move || start.elapsed())
+    }
+
+    /// A new array whose time is what `clock` says: time since the start, never going back. For simulations.
+    #[must_use]
+    pub fn with_clock(config: ArrayConfig, clock: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
+        let faults = FaultPlan::new(config.seed);
+        let shared = Shared {
+            array: Mutex::new(Array::new(config)),
+            faults: Mutex::new(faults),
+            clock: Box::new(clock),
+            last_event: watch::Sender::new(0),
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Time since the start.
+    #[must_use]
+    pub fn now(&self) -> Duration {
+        (self.shared.clock)()
+    }
+
+    /// Runs a closure on the array at the current time, and tells those who wait when it made events. Everything that was due by
+    /// then has happened before the closure looks.
+    ///
+    /// Do not call another method of the handle inside the closure: the lock is held.
+    pub fn with<T>(&self, run: impl FnOnce(&mut Array, Duration) -> T) -> T {
+        let mut array = lock(&self.shared.array);
+        let now = self.now();
+        array.advance(now);
+        let result = run(&mut array, now);
+        let last = array.events().last_seq();
+        drop(array);
+        self.shared.last_event.send_if_modified(|held| std::mem::replace(held, last) != last);
+        result
+    }
+
+    /// Number of the last event; the receiver wakes when there is a newer one.
+    #[must_use]
+    pub fn subscribe(&self) -> watch::Receiver<u64> {
+        self.shared.last_event.subscribe()
+    }
+
+    /// Waits until there is an event with a number above `seq`; gives the number of the last one.
+    pub async fn event_after(&self, seq: u64) -> u64 {
+        let mut receiver = self.subscribe();
+        // The sender lives as long as this handle, so waiting cannot fail.
+        receiver.wait_for(|last| *last > seq).await.map_or(seq, |last| *last)
+    }
+
+    /// Asks the fault plan about a call.
+    #[must_use]
+    pub fn judge(&self, call: &Call) -> Verdict {
+        lock(&self.shared.faults).judge(call)
+    }
+
+    /// Runs a closure on the fault plan.
+    pub fn with_faults<T>(&self, run: impl FnOnce(&mut FaultPlan) -> T) -> T {
+        run(&mut lock(&self.shared.faults))
+    }
+
+    /// A copy of everything: objects, data, sessions, events, ledger.
+    #[must_use]
+    pub fn snapshot(&self) -> Array {
+        self.with(|array, _| array.clone())
+    }
+
+    /// Puts the array back to a snapshot. Its time goes on from now; sessions of initiators are those of the snapshot.
+    pub fn restore(&self, snapshot: Array) {
+        self.with(|array, _| *array = snapshot);
+    }
+
+    /// Puts the array back to its birth and empties the fault plan.
+    pub fn reset(&self) {
+        self.with(|array, _| *array = Array::new(array.config().clone()));
+        self.with_faults(FaultPlan::clear);
+    }
+
+    /// Portals of the iSCSI ports, in the order of the ports.
+    #[must_use]
+    pub fn iscsi_portals(&self) -> Vec<SocketAddr> {
+        self.with(|array, _| array.ports().iter().filter_map(Port::iscsi).map(|(_, portal)| portal).collect())
+    }
+
+    /// Lets things that are due happen at their time although nobody calls; never returns. Run it beside the front ends.
+    pub async fn keep_time(&self) {
+        loop {
+            let due = self.with(|array, now| array.next_due().map(|due| due.saturating_sub(now)));
+            tokio::time::sleep(due.unwrap_or(LOOK_EVERY).min(LOOK_EVERY)).await;
+        }
+    }
+}
