@@ -4,6 +4,8 @@
 //! order of steps belongs to [`crate::fencing`], never to an adapter.
 
 pub mod identity;
+pub mod node_id;
+pub mod registration;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -179,7 +181,9 @@ pub enum NodeError {
         seconds: u64,
     },
     /// The device that appeared is another volume: a re-used LUN number or a stale device.
-    #[error("the device at LUN {lun} shows WWN {found}, not {wanted}: a stale device or a re-used LUN number; nothing was mounted")]
+    #[error(
+        "the device at LUN {lun} shows WWN {found}, not {wanted}: a stale device or a re-used LUN number; nothing was mounted"
+    )]
     WrongDevice {
         /// LUN number that was attached.
         lun: Lun,

@@ -10,8 +10,8 @@ use tokio::time::{Instant, timeout_at};
 
 use super::settings::{EtcdSettings, EtcdSettingsError};
 use super::translate::Fault;
-use crate::store::keys::SCHEMA;
 use crate::store::LeaseId;
+use crate::store::keys::SCHEMA;
 
 /// Largest answer taken: a listing of some ten thousand records. The library's own limit is 4 MiB.
 const LARGEST_ANSWER: usize = 64 * 1024 * 1024;

@@ -53,9 +53,7 @@ impl MetadataStore for EtcdStore {
         let operation = format!("a listing of {prefix}");
         let answer = self
             .members
-            .ask(|mut member| async move {
-                member.kv().get(prefix, Some(GetOptions::new().with_prefix())).await
-            })
+            .ask(|mut member| async move { member.kv().get(prefix, Some(GetOptions::new().with_prefix())).await })
             .await
             .map_err(|fault| fault.into_error(operation))?;
         let revision = answer.header().map_or(Revision::default(), |header| Revision(header.revision()));
@@ -104,8 +102,7 @@ impl MetadataStore for EtcdStore {
 
     async fn revoke_lease(&self, lease: LeaseId) -> Result<(), StoreError> {
         let operation = format!("the end of lease {}", lease.0);
-        let answer =
-            self.members.ask(|mut member| async move { member.client.lease_revoke(lease.0).await }).await;
+        let answer = self.members.ask(|mut member| async move { member.client.lease_revoke(lease.0).await }).await;
         match answer {
             Ok(_) | Err(Fault::NotFound(_)) => Ok(()),
             Err(fault) => Err(fault.into_error(operation)),

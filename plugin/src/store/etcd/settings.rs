@@ -40,7 +40,9 @@ pub enum EtcdSettingsError {
     #[error("no etcd endpoint is configured; set host_etcd_ip_address")]
     NoEndpoint,
     /// An endpoint is no URL, or does not go with the certificates.
-    #[error("etcd endpoint '{endpoint}' is unusable: {reason}; write https://address:port, or http:// without certificates")]
+    #[error(
+        "etcd endpoint '{endpoint}' is unusable: {reason}; write https://address:port, or http:// without certificates"
+    )]
     BadEndpoint {
         /// As configured.
         endpoint: String,
@@ -82,7 +84,9 @@ impl EtcdSettings {
                 None if with_certificates => format!("https://{endpoint}"),
                 None => format!("http://{endpoint}"),
                 Some(("https", _)) => endpoint.to_owned(),
-                Some(("http", _)) if with_certificates => return Err(bad("certificates are given, but it is not https")),
+                Some(("http", _)) if with_certificates => {
+                    return Err(bad("certificates are given, but it is not https"));
+                }
                 Some(("http", _)) => endpoint.to_owned(),
                 Some(_) => return Err(bad("the scheme must be http or https")),
             };

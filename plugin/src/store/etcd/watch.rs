@@ -34,8 +34,7 @@ impl EtcdWatch {
     /// Starts a watch and waits until etcd has confirmed it.
     pub(super) async fn open(members: &Members, prefix: &str, after: Revision) -> Result<Self, StoreError> {
         let operation = format!("a watch of {prefix}");
-        let options =
-            WatchOptions::new().with_prefix().with_start_revision(after.0.saturating_add(1)).with_fragment();
+        let options = WatchOptions::new().with_prefix().with_start_revision(after.0.saturating_add(1)).with_fragment();
         let opened = members
             .ask(|mut member| {
                 let options = options.clone();
@@ -59,8 +58,7 @@ impl EtcdWatch {
         self.heard = Instant::now();
         self.asked = None;
         if message.compact_revision() > 0 {
-            let reason =
-                format!("changes before revision {} are compacted; list again", message.compact_revision());
+            let reason = format!("changes before revision {} are compacted; list again", message.compact_revision());
             return Err(StoreError::Refused { operation: self.operation.clone(), reason });
         }
         if message.canceled() {

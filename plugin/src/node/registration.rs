@@ -1,0 +1,212 @@
+//! The registration of a node in the cluster: that its plugin is alive, and that nobody else is who it says it is.
+//!
+//! Fencing tells nodes apart by their ids, and the array tells them apart by their initiators. Two machines under one id
+//! (a cloned virtual machine) would never fence each other, so the second one is refused, by name.
+
+mod error;
+mod records;
+mod registrar;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Mutex, watch};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+pub use error::RegistrationError;
+pub use records::{Machine, NodeHosts, RegisteredNode, Registrant, is_alive, live_nodes, node_of_host};
+
+use self::registrar::Registrar;
+use crate::array::HostName;
+use crate::store::{MetadataStore, StoreError};
+use crate::tasks::Tasks;
+
+/// How long a registration outlives its last renewal.
+pub const REGISTRATION_TTL: Duration = Duration::from_secs(15);
+/// How often it is renewed.
+const RENEWAL: Duration = Duration::from_secs(5);
+/// How soon a failed renewal is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Told the reason when this node's identity turns out to be somebody else's too, and `None` when that is settled.
+/// While there is a reason, no volume may be mounted here.
+pub type IdentityReport = Arc<dyn Fn(Option<String>) + Send + Sync>;
+
+/// Where the registration stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// Not registered: the metadata store has not answered yet, or for so long that the registration has run out.
+    Waiting {
+        /// What the store said last.
+        reason: String,
+    },
+    /// Registered, and renewed in time.
+    Registered,
+    /// Somebody else is who this node says it is. Tried again, in case the other goes away.
+    Refused(RegistrationError),
+}
+
+/// This node's registration. It is renewed in the background until this is dropped; then it runs out by itself, so that a
+/// plugin that is restarted quickly is never seen as dead.
+pub struct Registration {
+    registrar: Arc<Mutex<Registrar>>,
+    standing: watch::Sender<Standing>,
+    report: IdentityReport,
+    stop: DropGuard,
+}
+
+impl Registration {
+    /// Registers this node and keeps it registered. When the metadata store is away, registration goes on in the background
+    /// and the standing is [`Standing::Waiting`].
+    ///
+    /// # Errors
+    /// [`RegistrationError`] when somebody else is who this node says it is; the plugin must not start. Never because the store
+    /// is away.
+    pub async fn open(
+        store: Arc<dyn MetadataStore>,
+        tasks: &dyn Tasks,
+        registrant: Registrant,
+        report: IdentityReport,
+    ) -> Result<Self, RegistrationError> {
+        let mut registrar = Registrar::new(store, registrant);
+        let started = Instant::now();
+        let standing = match registrar.step().await {
+            Ok(()) => Standing::Registered,
+            Err(RegistrationError::Store(error)) => Standing::Waiting { reason: error.to_string() },
+            Err(refusal) => {
+                if let Err(error) = registrar.withdraw().await {
+                    tracing::debug!(%error, "the lease of a refused registration is left to run out");
+                }
+                return Err(refusal);
+            }
+        };
+        let stop = CancellationToken::new();
+        let renewal = Renewal {
+            registrar: Arc::new(Mutex::new(registrar)),
+            standing: watch::Sender::new(standing),
+            report: Arc::clone(&report),
+        };
+        let registration = Self {
+            registrar: Arc::clone(&renewal.registrar),
+            standing: renewal.standing.clone(),
+            report,
+            stop: stop.clone().drop_guard(),
+        };
+        tasks.spawn(Box::pin(renewal.run(started, stop)));
+        Ok(registration)
+    }
+
+    /// Where the registration stands now.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        self.standing.borrow().clone()
+    }
+
+    /// To wait for changes of the standing.
+    #[must_use]
+    pub fn watch_standing(&self) -> watch::Receiver<Standing> {
+        self.standing.subscribe()
+    }
+
+    /// Whether this node may take volumes.
+    ///
+    /// # Errors
+    /// [`RegistrationError`] while somebody else is who this node says it is.
+    pub fn admit(&self) -> Result<(), RegistrationError> {
+        match &*self.standing.borrow() {
+            Standing::Refused(error) => Err(error.clone()),
+            Standing::Registered | Standing::Waiting { .. } => Ok(()),
+        }
+    }
+
+    /// Adds this node's host on an array to the registration, once it is known. It is kept and written later if the metadata
+    /// store is away.
+    ///
+    /// # Errors
+    /// [`RegistrationError`] when the host stands for another live node, or the store does not answer.
+    pub async fn announce_host(&self, array: &str, host: &HostName) -> Result<(), RegistrationError> {
+        let mut registrar = self.registrar.lock().await;
+        if !registrar.add_host(array, host) {
+            return Ok(());
+        }
+        let outcome = registrar.step().await;
+        settle(&self.standing, &self.report, &registrar, outcome.clone());
+        outcome
+    }
+
+    /// Ends the registration now: for a node that leaves the cluster. Other nodes see it as dead at once.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store does not answer; then the registration runs out within [`REGISTRATION_TTL`].
+    pub async fn withdraw(self) -> Result<(), StoreError> {
+        let Self { registrar, stop, .. } = self;
+        drop(stop);
+        registrar.lock().await.withdraw().await
+    }
+}
+
+/// The background work of a registration.
+struct Renewal {
+    registrar: Arc<Mutex<Registrar>>,
+    standing: watch::Sender<Standing>,
+    report: IdentityReport,
+}
+
+impl Renewal {
+    async fn run(self, mut last: Instant, stop: CancellationToken) {
+        let mut soon = matches!(*self.standing.borrow(), Standing::Waiting { .. });
+        loop {
+            let pause = if soon { RETRY } else { RENEWAL };
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                () = sleep_until(last + pause) => {}
+            }
+            let mut registrar = self.registrar.lock().await;
+            if stop.is_cancelled() {
+                return;
+            }
+            last = Instant::now();
+            let outcome = registrar.step().await;
+            soon = matches!(outcome, Err(RegistrationError::Store(_)));
+            settle(&self.standing, &self.report, &registrar, outcome);
+        }
+    }
+}
+
+/// Draws the conclusion from a step: sets the standing and reports an identity that is lost or regained.
+fn settle(
+    standing: &watch::Sender<Standing>,
+    report: &IdentityReport,
+    registrar: &Registrar,
+    outcome: Result<(), RegistrationError>,
+) {
+    let before = standing.borrow().clone();
+    let after = match outcome {
+        Ok(()) => Standing::Registered,
+        Err(RegistrationError::Store(error)) => match before {
+            Standing::Refused(_) => before.clone(),
+            Standing::Registered if registrar.lease_may_live() => before.clone(),
+            _ => Standing::Waiting { reason: error.to_string() },
+        },
+        Err(refusal) => Standing::Refused(refusal),
+    };
+    if after == before {
+        return;
+    }
+    match &after {
+        Standing::Registered => tracing::info!("this node is registered"),
+        Standing::Waiting { reason } => tracing::warn!("this node is not registered: {reason}"),
+        Standing::Refused(refusal) => tracing::error!("this node takes no volumes: {refusal}"),
+    }
+    match (&before, &after) {
+        (_, Standing::Refused(refusal)) => report(Some(refusal.to_string())),
+        (Standing::Refused(_), _) => report(None),
+        _ => {}
+    }
+    standing.send_replace(after);
+}
+
+#[cfg(test)]
+mod tests;

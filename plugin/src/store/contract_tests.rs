@@ -1,0 +1,1 @@
+//! What every metadata store must do, run against each of them.
