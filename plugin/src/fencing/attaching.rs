@@ -29,7 +29,13 @@ const COMMIT_PAUSE: Duration = Duration::from_millis(500);
 impl Driver {
     /// Carries a claim through to a mount. On failure everything that was done is undone, as far as possible now;
     /// reconciliation does the rest.
-    pub(super) async fn bring_up(&self, mut claimed: Claimed, round: &Round, mount_id: &str, caller: &Caller) -> Result<Mounted, FenceError> {
+    pub(super) async fn bring_up(
+        &self,
+        mut claimed: Claimed,
+        round: &Round,
+        mount_id: &str,
+        caller: &Caller,
+    ) -> Result<Mounted, FenceError> {
         let mut attempt = None;
         let result = self.bring_up_steps(&mut claimed, &mut attempt, round, mount_id, caller).await;
         if let Err(error) = &result {
@@ -67,7 +73,12 @@ impl Driver {
         self.commit_mount(claimed, round, &device, &ports, exported, mount_id, caller).await
     }
 
-    async fn attach(&self, claimed: &Claimed, round: &Round, attempt: Attempt) -> Result<(Device, Vec<TargetPort>), FenceError> {
+    async fn attach(
+        &self,
+        claimed: &Claimed,
+        round: &Round,
+        attempt: Attempt,
+    ) -> Result<(Device, Vec<TargetPort>), FenceError> {
         let backend = self.backend(&claimed.loaded.record)?;
         let ports = backend.array.target_ports().await?;
         self.parts.node.purge_stale_lun(attempt.lun).await?;
@@ -84,7 +95,9 @@ impl Driver {
 
     async fn mount_device(&self, device: &Device, dir: &Path) -> Result<(), FenceError> {
         match self.parts.node.mount(device, dir).await {
-            Err(NodeError::Busy { .. }) if self.parts.defects.has(super::mutants::Mutant::ExportToQuarantined) => Ok(()),
+            Err(NodeError::Busy { .. }) if self.parts.defects.has(super::mutants::Mutant::ExportToQuarantined) => {
+                Ok(())
+            }
             other => Ok(other?),
         }
     }
@@ -200,7 +213,14 @@ impl Driver {
     }
 }
 
-fn path_info(claimed: &Claimed, round: &Round, device: &Device, ports: &[TargetPort], attempt: Attempt, me: &super::decision::Me) -> PathInfo {
+fn path_info(
+    claimed: &Claimed,
+    round: &Round,
+    device: &Device,
+    ports: &[TargetPort],
+    attempt: Attempt,
+    me: &super::decision::Me,
+) -> PathInfo {
     PathInfo {
         name: claimed.loaded.record.display_name.as_str().to_owned(),
         path: device.path.clone(),

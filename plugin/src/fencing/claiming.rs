@@ -33,7 +33,12 @@ pub(super) struct Claimed {
 
 impl Driver {
     /// Becomes owner in a new epoch; whoever loses the volume by it goes into quarantine. `None`: somebody was faster.
-    pub(super) async fn claim(&self, round: &Round, ended: &[Ended], after_clock: bool) -> Result<Option<Claimed>, FenceError> {
+    pub(super) async fn claim(
+        &self,
+        round: &Round,
+        ended: &[Ended],
+        after_clock: bool,
+    ) -> Result<Option<Claimed>, FenceError> {
         let host = self.my_host(&round.loaded.record).await?;
         let me = &self.parts.me;
         let mut record = round.loaded.record.clone();
@@ -64,7 +69,11 @@ impl Driver {
         if !ended.is_empty() {
             let window = self.backend(&record)?.policy.takeover_window;
             let lease = self.parts.store.grant_lease(window).await?;
-            with.changes.push(Change::Put { key: keys::recent_takeover(id, epoch.0), value: me.node.as_str().into(), lease: Some(lease) });
+            with.changes.push(Change::Put {
+                key: keys::recent_takeover(id, epoch.0),
+                value: me.node.as_str().into(),
+                lease: Some(lease),
+            });
         }
         info!(volume = %record.display_name, node = %me.node, %epoch, ended = ?ended.iter().map(|e| e.owner.node.as_str()).collect::<Vec<_>>(), "claiming");
         let Some(loaded) = self.save_with(&round.loaded, record, with).await? else { return Ok(None) };
@@ -91,6 +100,15 @@ impl Driver {
                     // Either the number is taken at this host, or the array holds the volume for another host.
                     warn!(volume = %claimed.loaded.record.display_name, lun = %attempt.lun, message, "LUN number or volume is taken; taking the next number");
                     skip.extend(array.luns_of(&claimed.host).await?);
+                    self.revoke_all(claimed).await?;
+                    attempt = self.start_attempt(claimed, &skip, None).await?;
+                }
+                Err(error @ ArrayError::Refused { .. }) => {
+                    // A late export of somebody else makes an array with `oneHost` refuse: revoke it and try again.
+                    if self.read_exports(&claimed.loaded.record).await?.is_empty() {
+                        return Err(error.into());
+                    }
+                    warn!(volume = %claimed.loaded.record.display_name, lun = %attempt.lun, %error, "an export showed up meanwhile; revoking again");
                     self.revoke_all(claimed).await?;
                     attempt = self.start_attempt(claimed, &skip, None).await?;
                 }
@@ -122,11 +140,22 @@ impl Driver {
                 return Err(Refusal::ExportedToStrangers { rows }.into());
             }
         }
-        self.revoke_rows(&claimed.loaded.record, seen.rows).await
+        if seen.rows.is_empty() {
+            return Ok(());
+        }
+        let settle = backend.policy.settle_delay;
+        self.revoke_rows(&claimed.loaded.record, seen.rows).await?;
+        tokio::time::sleep(settle).await;
+        Ok(())
     }
 
     /// A LUN number that was never used, written into the record together with the counter.
-    async fn start_attempt(&self, claimed: &mut Claimed, skip: &BTreeSet<Lun>, burned: Option<Lun>) -> Result<Attempt, FenceError> {
+    async fn start_attempt(
+        &self,
+        claimed: &mut Claimed,
+        skip: &BTreeSet<Lun>,
+        burned: Option<Lun>,
+    ) -> Result<Attempt, FenceError> {
         let me = &self.parts.me;
         let array = self.backend(&claimed.loaded.record)?.array.id().to_owned();
         let counter = keys::luns(&array, &claimed.host);
@@ -138,9 +167,12 @@ impl Driver {
             let entry = self.parts.store.get(&counter).await?;
             let (next, guard) = match &entry {
                 None => (1, Guard::Absent(counter.clone())),
-                Some(entry) => (parse_counter(&counter, &entry.value)?, Guard::Unchanged(counter.clone(), entry.modified)),
+                Some(entry) => {
+                    (parse_counter(&counter, &entry.value)?, Guard::Unchanged(counter.clone(), entry.modified))
+                }
             };
-            let lun = first_free(next, &avoid).ok_or_else(|| FenceError::NoLunNumber { host: claimed.host.to_string(), tried: Lun::MAX as usize })?;
+            let lun = first_free(next, &avoid)
+                .ok_or_else(|| FenceError::NoLunNumber { host: claimed.host.to_string(), tried: Lun::MAX as usize })?;
             let attempt = Attempt { lun };
             let mut record = claimed.loaded.record.clone();
             if let Some(burned) = burned {
@@ -154,7 +186,11 @@ impl Driver {
             record.note(&me.node, format!("export to {} as LUN {lun}", claimed.host));
             let with = Transaction {
                 guards: vec![guard],
-                changes: vec![Change::Put { key: counter.clone(), value: lun.next().to_string().into_bytes(), lease: None }],
+                changes: vec![Change::Put {
+                    key: counter.clone(),
+                    value: lun.next().to_string().into_bytes(),
+                    lease: None,
+                }],
             };
             if let Some(saved) = self.save_with(&claimed.loaded, record, with).await? {
                 claimed.loaded = saved;
@@ -193,7 +229,10 @@ fn claim_words(ended: &[Ended], epoch: Epoch) -> String {
     if ended.is_empty() {
         return format!("claimed in epoch {epoch}");
     }
-    let names: Vec<_> = ended.iter().map(|e| format!("{}{}", e.owner.node, if e.owner.boot == BootId::unknown() { " (boot unknown)" } else { "" })).collect();
+    let names: Vec<_> = ended
+        .iter()
+        .map(|e| format!("{}{}", e.owner.node, if e.owner.boot == BootId::unknown() { " (boot unknown)" } else { "" }))
+        .collect();
     format!("claimed in epoch {epoch}, ending {}", names.join(", "))
 }
 

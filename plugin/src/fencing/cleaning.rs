@@ -1,5 +1,6 @@
 //! Getting a volume off this node: in order when it is ours, by shutting it down when it was taken from us.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tracing::{info, warn};
@@ -29,13 +30,21 @@ impl Driver {
     /// Takes down what an interrupted attempt or an automatic scan left; the volume is ours or was never written.
     pub(super) async fn tear_down(&self, round: &Round) -> Result<(), FenceError> {
         let me = &self.parts.me;
-        if let Some(device) = round.local.device.as_ref().filter(|_| !round.loaded.record.is_owned_by(&me.node, &me.boot)) {
+        if let Some(device) =
+            round.local.device.as_ref().filter(|_| !round.loaded.record.is_owned_by(&me.node, &me.boot))
+        {
             // Not ours: whatever a map still queues must not reach the volume.
             self.parts.node.fail_queued_io(device).await?;
         }
         match self.take_down(&round.wwn, &round.local).await? {
             TakenDown::Clean => Ok(()),
-            TakenDown::StillUsed => Err(Refusal::MountedByOthers { at: round.local.mounted_at.clone() }.into()),
+            TakenDown::StillUsed => match round.loaded.record.quarantine.get(&me.node) {
+                Some(lost) => {
+                    let reason = "its device is still held by a process or another mount namespace".to_owned();
+                    Err(Refusal::Quarantined { epoch: lost.epoch.0, reason }.into())
+                }
+                None => Err(Refusal::MountedByOthers { at: round.local.mounted_at.clone() }.into()),
+            },
         }
     }
 
@@ -70,7 +79,12 @@ impl Driver {
     }
 
     /// Shut the filesystem down, fail queued I/O, unmount, drop map and paths, prove.
-    pub(super) async fn drop_fenced(&self, record: &VolumeRecord, wwn: &Wwn, local: &LocalTruth) -> Result<(), FenceError> {
+    pub(super) async fn drop_fenced(
+        &self,
+        record: &VolumeRecord,
+        wwn: &Wwn,
+        local: &LocalTruth,
+    ) -> Result<(), FenceError> {
         let node = &self.parts.node;
         info!(volume = %record.display_name, node = %self.parts.me.node, epoch = %record.epoch, "this node lost the volume: shutting its filesystem down and dropping it");
         for dir in &local.mounted_at {
@@ -110,6 +124,11 @@ impl Driver {
             }
             return Ok(());
         }
+        let ours = |dir: &PathBuf| dir.to_string_lossy().starts_with(&self.parts.mount_prefix);
+        let lost = record.quarantine.contains_key(&self.parts.me.node) || self.journal_entry(record.id).is_some();
+        if !lost && !local.mounted_at.iter().all(ours) {
+            return Err(Refusal::MountedByOthers { at: local.mounted_at }.into());
+        }
         self.drop_fenced(&record, &wwn, &local).await
     }
 
@@ -131,6 +150,11 @@ impl Driver {
         if left.is_clean() {
             return Ok(());
         }
-        Err(crate::node::NodeError::Failed { step: "proving the node clean", object: wwn.to_string(), reason: format!("{when} there is still {left:?}") }.into())
+        Err(crate::node::NodeError::Failed {
+            step: "proving the node clean",
+            object: wwn.to_string(),
+            reason: format!("{when} there is still {left:?}"),
+        }
+        .into())
     }
 }

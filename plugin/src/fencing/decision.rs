@@ -141,7 +141,9 @@ pub fn next_mount_step(facts: &MountFacts<'_>) -> MountStep {
 
 /// This node owns the volume, in this boot or an earlier one.
 fn own(facts: &MountFacts<'_>, owner: &Owner) -> MountStep {
-    let mounted = facts.local.is_mounted_at(facts.mount_dir);
+    let export = facts.record.ownership.stage().and_then(Stage::attempt);
+    let through_export = export.is_none_or(|attempt| facts.local.luns.contains(&attempt.lun));
+    let mounted = facts.local.is_mounted_at(facts.mount_dir) && through_export;
     let this_boot = owner.boot == facts.me.boot;
     let adoptable = owner.boot == BootId::unknown();
     let complete = matches!(facts.record.ownership.stage(), Some(Stage::Mounted(_) | Stage::Releasing(_)));
@@ -150,7 +152,8 @@ fn own(facts: &MountFacts<'_>, owner: &Owner) -> MountStep {
     }
     if !facts.local.is_clean() && !skips_cleaning(facts) {
         return if facts.local.mounted_at.is_empty() || this_boot {
-            if facts.local.filesystem_dead { MountStep::CleanFenced } else { MountStep::TearDown }
+            // A mount through another LUN is of another life: nothing of it may be written back.
+            if facts.local.filesystem_dead || !through_export { MountStep::CleanFenced } else { MountStep::TearDown }
         } else {
             MountStep::Refuse(Refusal::MountedByOthers { at: facts.local.mounted_at.clone() })
         };
@@ -201,7 +204,9 @@ fn contested(facts: &MountFacts<'_>, owner: &Owner) -> MountStep {
     let Some(contest) = facts.contest else { return MountStep::AskContest };
     let names = || (owner.node.clone(), facts.me.node.clone());
     match facts.policy.conflict {
-        ConflictPolicy::Refuse => return MountStep::Refuse(Refusal::OwnedElsewhere { owner: owner.node.clone(), alive: contest.owner_alive }),
+        ConflictPolicy::Refuse => {
+            return MountStep::Refuse(Refusal::OwnedElsewhere { owner: owner.node.clone(), alive: contest.owner_alive });
+        }
         ConflictPolicy::StealIfDead if contest.owner_alive => {
             return MountStep::Refuse(Refusal::OwnedElsewhere { owner: owner.node.clone(), alive: true });
         }
@@ -240,13 +245,18 @@ fn after_delay(facts: &MountFacts<'_>, ended: Vec<Ended>) -> MountStep {
 
 /// Everybody who loses the volume by a claim: the owner, and nodes the array still exports to.
 fn exporters_ended(facts: &MountFacts<'_>, exports: &ExportsSeen, owner: Option<&Owner>) -> Vec<Ended> {
-    let mut ended: Vec<Ended> = owner.filter(|o| o.node != facts.me.node).map(|o| Ended { owner: o.clone() }).into_iter().collect();
-    let hosts: BTreeSet<&HostName> = exports.rows.iter().filter_map(VlunRow::host).filter(|host| **host != exports.my_host).collect();
+    let mut ended: Vec<Ended> =
+        owner.filter(|o| o.node != facts.me.node).map(|o| Ended { owner: o.clone() }).into_iter().collect();
+    let hosts: BTreeSet<&HostName> =
+        exports.rows.iter().filter_map(VlunRow::host).filter(|host| **host != exports.my_host).collect();
     for host in hosts {
         let Some(node) = exports.node_hosts.get(host) else { continue };
-        let known = *node == facts.me.node || ended.iter().any(|e| e.owner.node == *node) || facts.record.quarantine.contains_key(node);
+        let known = *node == facts.me.node
+            || ended.iter().any(|e| e.owner.node == *node)
+            || facts.record.quarantine.contains_key(node);
         if !known {
-            ended.push(Ended { owner: Owner { node: node.clone(), boot: BootId::unknown(), host: Some(host.clone()) } });
+            ended
+                .push(Ended { owner: Owner { node: node.clone(), boot: BootId::unknown(), host: Some(host.clone()) } });
         }
     }
     ended
@@ -257,7 +267,8 @@ fn strangers(facts: &MountFacts<'_>, exports: &ExportsSeen) -> Option<Refusal> {
     if facts.policy.fence_unknown_hosts {
         return None;
     }
-    let unknown: Vec<String> = exports.rows.iter().filter(|row| !is_ours(facts.record, exports, row)).map(describe).collect();
+    let unknown: Vec<String> =
+        exports.rows.iter().filter(|row| !is_ours(facts.record, exports, row)).map(describe).collect();
     (!unknown.is_empty()).then_some(Refusal::ExportedToStrangers { rows: unknown })
 }
 
@@ -277,10 +288,15 @@ fn describe(row: &VlunRow) -> String {
     match row {
         VlunRow::Template(export) => match &export.to {
             crate::array::ExportTarget::Host(host) => format!("host {host}, LUN {}", export.lun),
-            crate::array::ExportTarget::MatchedSet(host, port) => format!("host {host} at port {port}, LUN {}", export.lun),
+            crate::array::ExportTarget::MatchedSet(host, port) => {
+                format!("host {host} at port {port}, LUN {}", export.lun)
+            }
             crate::array::ExportTarget::Port(port) => format!("every host at port {port}, LUN {}", export.lun),
             crate::array::ExportTarget::HostSet(set) => format!("host set {set}, LUN {}", export.lun),
         },
         VlunRow::Active { lun, host, .. } => format!("host {host}, LUN {lun} (active)"),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -143,10 +143,10 @@ impl Driver {
 
     /// Where a volume is mounted on this node: the directory the record names, else the one made of the WWN.
     pub(super) fn mount_dir(&self, record: &VolumeRecord, wwn: &Wwn) -> PathBuf {
-        record
-            .path_info
-            .get(&self.parts.me.node)
-            .map_or_else(|| PathBuf::from(format!("{}dm-uuid-mpath-{}", self.parts.mount_prefix, wwn.map_name())), |info| info.mount_dir.clone())
+        record.path_info.get(&self.parts.me.node).map_or_else(
+            || PathBuf::from(format!("{}dm-uuid-mpath-{}", self.parts.mount_prefix, wwn.map_name())),
+            |info| info.mount_dir.clone(),
+        )
     }
 
     /// Reads a record.
@@ -162,7 +162,12 @@ impl Driver {
     }
 
     /// The same, together with further guards and changes.
-    pub(super) async fn save_with(&self, loaded: &Loaded, record: VolumeRecord, mut with: Transaction) -> Result<Option<Loaded>, FenceError> {
+    pub(super) async fn save_with(
+        &self,
+        loaded: &Loaded,
+        record: VolumeRecord,
+        mut with: Transaction,
+    ) -> Result<Option<Loaded>, FenceError> {
         let key = keys::volume(record.id);
         with.guards.insert(0, Guard::Unchanged(key.clone(), loaded.revision));
         with.changes.insert(0, Change::Put { key, value: record.to_json(), lease: None });

@@ -34,7 +34,9 @@ pub enum FenceError {
     #[error("no such volume")]
     NoSuchVolume,
     /// The takeover goes on; a repeated Mount joins it.
-    #[error("takeover in progress: node {owner} owns the volume (epoch {epoch}) and has up to {delay} s to let go; repeat the request to join")]
+    #[error(
+        "takeover in progress: node {owner} owns the volume (epoch {epoch}) and has up to {delay} s to let go; repeat the request to join"
+    )]
     TakeoverInProgress {
         /// Owner.
         owner: String,
@@ -44,7 +46,9 @@ pub enum FenceError {
         delay: u64,
     },
     /// Exports are still listed although their removal was accepted.
-    #[error("the array still lists exports of the volume ({left}) although their removal was accepted; the volume is not mounted while they are there; repeat the request")]
+    #[error(
+        "the array still lists exports of the volume ({left}) although their removal was accepted; the volume is not mounted while they are there; repeat the request"
+    )]
     NotRevoked {
         /// What is left.
         left: String,

@@ -168,6 +168,8 @@ impl Driver {
     /// Mount point of a volume on this node by its own memory.
     #[must_use]
     pub fn mounted_here(&self, id: VolumeId) -> Option<(PathBuf, PathBuf)> {
-        self.journal_entry(id).filter(|entry| !entry.released && entry.boot == self.parts.me.boot).map(|entry| (entry.mount_dir, entry.device))
+        self.journal_entry(id)
+            .filter(|entry| !entry.released && entry.boot == self.parts.me.boot)
+            .map(|entry| (entry.mount_dir, entry.device))
     }
 }

@@ -40,7 +40,13 @@ impl Driver {
     /// # Errors
     /// Nothing is mounted for the caller on any error. [`FenceError::TakeoverInProgress`] and
     /// [`FenceError::Deadline`] mean that a repeated call continues.
-    pub async fn mount(&self, id: VolumeId, mount_id: &str, caller: &Caller, deadline: Instant) -> Result<Mounted, FenceError> {
+    pub async fn mount(
+        &self,
+        id: VolumeId,
+        mount_id: &str,
+        caller: &Caller,
+        deadline: Instant,
+    ) -> Result<Mounted, FenceError> {
         loop {
             let guard = self.volume_guard(id).await;
             self.finish_what_memory_knows(id).await?;
@@ -66,7 +72,9 @@ impl Driver {
                     let Some(claimed) = self.claim(&round, &ended, after_clock).await? else { continue };
                     match self.bring_up(claimed, &round, mount_id, caller).await {
                         Ok(mounted) => return Ok(mounted),
-                        Err(FenceError::LostOwnership { epoch }) => info!(volume = %id, epoch, "lost the volume while mounting it; deciding anew"),
+                        Err(FenceError::LostOwnership { epoch }) => {
+                            info!(volume = %id, epoch, "lost the volume while mounting it; deciding anew")
+                        }
                         Err(error) => return Err(error),
                     }
                 }
@@ -97,8 +105,12 @@ impl Driver {
                 defects: self.parts.defects,
             });
             match step {
-                MountStep::AskExports if round.exports.is_none() => round.exports = Some(self.see_exports(&round.loaded).await?),
-                MountStep::AskContest if round.contest.is_none() => round.contest = Some(self.see_contest(&round.loaded).await?),
+                MountStep::AskExports if round.exports.is_none() => {
+                    round.exports = Some(self.see_exports(&round.loaded).await?)
+                }
+                MountStep::AskContest if round.contest.is_none() => {
+                    round.contest = Some(self.see_contest(&round.loaded).await?)
+                }
                 MountStep::Claim { .. } | MountStep::OpenTakeover => {
                     if let Some(reason) = self.alarm.reason() {
                         return Ok((round, MountStep::Refuse(Refusal::DuplicateIdentity(reason))));
@@ -139,7 +151,8 @@ impl Driver {
         } else {
             DelayClock::Stale
         };
-        let recent_takeovers = entries.iter().filter(|entry| entry.key.starts_with(&keys::recent_takeovers(record.id))).count();
+        let recent_takeovers =
+            entries.iter().filter(|entry| entry.key.starts_with(&keys::recent_takeovers(record.id))).count();
         Ok((ContestSeen { owner_alive, clock, recent_takeovers }, revision))
     }
 
@@ -156,7 +169,11 @@ impl Driver {
             record.ownership = Ownership::Owned { owner, stage: Stage::Mounted(stage.attempt()) };
         }
         let Some(info) = record.path_info.get_mut(&me.node) else {
-            return Ok(self.parts.defects.has(super::mutants::Mutant::AlreadyMountedIsSuccess).then(|| Mounted { mountpoint: round.mount_dir.clone(), device: PathBuf::new() }));
+            return Ok(self
+                .parts
+                .defects
+                .has(super::mutants::Mutant::AlreadyMountedIsSuccess)
+                .then(|| Mounted { mountpoint: round.mount_dir.clone(), device: PathBuf::new() }));
         };
         info.boot_id = me.boot.clone();
         super::references::add(&mut info.mount_ids, mount_id);
@@ -177,7 +194,10 @@ impl Driver {
         let delay = record.mount_conflict_delay.unwrap_or(policy.conflict_delay);
         let clock = self.parts.store.grant_lease(Duration::from_secs(delay)).await?;
         let permit = self.parts.store.grant_lease(Duration::from_secs(delay) + policy.permit_validity).await?;
-        let owner = record.ownership.owner().map_or_else(|| "an unrecorded exporter".to_owned(), |owner| owner.node.to_string());
+        let owner = record
+            .ownership
+            .owner()
+            .map_or_else(|| "an unrecorded exporter".to_owned(), |owner| owner.node.to_string());
         info!(volume = %record.display_name, %owner, epoch = %record.epoch, delay, by = %self.parts.me.node, "takeover opened: waiting for the owner to let go");
         record.takeover = Some(Takeover { by: self.parts.me.node.clone(), of_epoch: record.epoch, delay });
         record.note(&self.parts.me.node, format!("takeover opened, delay {delay} s"));
@@ -221,9 +241,11 @@ impl Driver {
 fn out_of_time(round: &Round, step: &MountStep) -> FenceError {
     let record = &round.loaded.record;
     match (&record.takeover, record.ownership.owner(), step) {
-        (Some(takeover), Some(owner), MountStep::Wait) => {
-            FenceError::TakeoverInProgress { owner: owner.node.to_string(), epoch: record.epoch.0, delay: takeover.delay }
-        }
+        (Some(takeover), Some(owner), MountStep::Wait) => FenceError::TakeoverInProgress {
+            owner: owner.node.to_string(),
+            epoch: record.epoch.0,
+            delay: takeover.delay,
+        },
         _ => FenceError::Deadline { doing: "deciding on the volume" },
     }
 }

@@ -57,7 +57,10 @@ impl FromStr for Mutant {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
         let known = || Self::ALL.map(Self::name).join(", ");
-        Self::ALL.into_iter().find(|m| m.name() == text).ok_or_else(|| format!("'{text}' is no mutant; known are {}", known()))
+        Self::ALL
+            .into_iter()
+            .find(|m| m.name() == text)
+            .ok_or_else(|| format!("'{text}' is no mutant; known are {}", known()))
     }
 }
 

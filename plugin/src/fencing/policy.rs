@@ -38,6 +38,8 @@ pub struct Policy {
     pub reconcile_interval: Duration,
     /// How long exports may take to vanish after their removal was accepted.
     pub revoke_patience: Duration,
+    /// Pause after a revocation was read back, for arrays whose removal returns before writes in flight have settled.
+    pub settle_delay: Duration,
     /// How long to wait for paths of a new export.
     pub attach_patience: Duration,
     /// How long a LUN number with unknown outcome is looked for.
@@ -56,6 +58,7 @@ impl Default for Policy {
             unclaimed_hold: Duration::from_secs(120),
             reconcile_interval: Duration::from_secs(15),
             revoke_patience: Duration::from_secs(60),
+            settle_delay: Duration::ZERO,
             attach_patience: Duration::from_secs(30),
             burned_watch: Duration::from_secs(600),
         }

@@ -43,7 +43,12 @@ pub enum ReconcileStep {
 
 /// What reconciliation does, from record, kernel and journal.
 #[must_use]
-pub fn next_reconcile_step(record: &VolumeRecord, me: &Me, local: &LocalTruth, journal: Option<&JournalEntry>) -> ReconcileStep {
+pub fn next_reconcile_step(
+    record: &VolumeRecord,
+    me: &Me,
+    local: &LocalTruth,
+    journal: Option<&JournalEntry>,
+) -> ReconcileStep {
     if let Some(owner) = record.ownership.owner().filter(|owner| owner.node == me.node) {
         if owner.boot == BootId::unknown() {
             // Mounted by the earlier plugin: the next Mount adopts it.
@@ -78,7 +83,8 @@ impl Driver {
 
     /// Lists everything, then follows the watch; looks at everything again at the interval.
     async fn reconcile_until_watch_breaks(&self) -> Result<(), FenceError> {
-        let interval = self.parts.backends.values().map(|b| b.policy.reconcile_interval).min().unwrap_or(Duration::from_secs(15));
+        let interval =
+            self.parts.backends.values().map(|b| b.policy.reconcile_interval).min().unwrap_or(Duration::from_secs(15));
         let mut running = FuturesUnordered::new();
         let revision = self.look_at_all(|id| running.push(self.reconcile_logged(id))).await?;
         let mut watch = self.parts.store.watch(keys::VOLUMES, revision).await?;
@@ -161,6 +167,10 @@ impl Driver {
     /// # Errors
     /// What is left is tried again at the next round.
     pub async fn reconcile(&self, id: VolumeId) -> Result<(), FenceError> {
+        if self.alarm.reason().is_some() {
+            // Another machine uses this node's identity: what the record says of "this node" may be meant for it.
+            return Ok(());
+        }
         let Some(_guard) = self.try_volume_guard(id) else { return Ok(()) };
         let Some(loaded) = self.load(id).await? else { return self.record_is_gone(id).await };
         if self.journal_entry(id).is_some_and(|entry| entry.released || entry.ahead_of_store) {
@@ -206,7 +216,8 @@ impl Driver {
     async fn release_if_unclaimed(&self, loaded: &Loaded) -> Result<(), FenceError> {
         let id = loaded.record.id;
         let hold = self.backend(&loaded.record)?.policy.unclaimed_hold;
-        let since = *self.unclaimed.lock().unwrap_or_else(PoisonError::into_inner).entry(id).or_insert_with(Instant::now);
+        let since =
+            *self.unclaimed.lock().unwrap_or_else(PoisonError::into_inner).entry(id).or_insert_with(Instant::now);
         if since.elapsed() < hold {
             return Ok(());
         }
@@ -239,8 +250,12 @@ impl Driver {
         let me = &self.parts.me;
         let record = &loaded.record;
         let owned = record.is_owned_by(&me.node, &me.boot);
-        let burned: BTreeSet<(HostName, Lun)> =
-            record.burned_luns.iter().filter(|(node, _)| owned || **node == me.node).flat_map(|(_, luns)| luns.clone()).collect();
+        let burned: BTreeSet<(HostName, Lun)> = record
+            .burned_luns
+            .iter()
+            .filter(|(node, _)| owned || **node == me.node)
+            .flat_map(|(_, luns)| luns.clone())
+            .collect();
         if burned.is_empty() {
             return Ok(());
         }
@@ -254,7 +269,8 @@ impl Driver {
                 _ => {}
             }
         }
-        let since = *self.burned_since.lock().unwrap_or_else(PoisonError::into_inner).entry(id).or_insert_with(Instant::now);
+        let since =
+            *self.burned_since.lock().unwrap_or_else(PoisonError::into_inner).entry(id).or_insert_with(Instant::now);
         if since.elapsed() >= backend.policy.burned_watch {
             self.burned_since.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
             let mut record = record.clone();

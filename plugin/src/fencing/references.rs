@@ -9,14 +9,14 @@ fn is_repeated_by_its_sender(id: &str) -> bool {
 }
 
 /// Adds a reference.
-pub fn add(ids: &mut Vec<String>, id: &str) {
+pub(super) fn add(ids: &mut Vec<String>, id: &str) {
     if !(is_repeated_by_its_sender(id) && ids.iter().any(|known| known == id)) {
         ids.push(id.to_owned());
     }
 }
 
 /// Drops one reference; an unknown id changes nothing. Returns whether something was dropped.
-pub fn drop_one(ids: &mut Vec<String>, id: &str) -> bool {
+pub(super) fn drop_one(ids: &mut Vec<String>, id: &str) -> bool {
     match ids.iter().position(|known| known == id) {
         Some(index) => {
             ids.remove(index);

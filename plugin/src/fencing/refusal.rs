@@ -24,7 +24,9 @@ pub enum Refusal {
         alive: bool,
     },
     /// Two healthy nodes fight.
-    #[error("nodes {owner} and {asking} take the volume from each other: {takeovers} takeovers within the takeover window; {owner} keeps it. Two containers on different nodes use one volume: scale to one replica, or give each its own volume")]
+    #[error(
+        "nodes {owner} and {asking} take the volume from each other: {takeovers} takeovers within the takeover window; {owner} keeps it. Two containers on different nodes use one volume: scale to one replica, or give each its own volume"
+    )]
     Thrashing {
         /// Owner, who keeps it.
         owner: NodeId,
@@ -46,7 +48,9 @@ pub enum Refusal {
         at: Vec<PathBuf>,
     },
     /// This node was fenced and cannot get clean.
-    #[error("this node lost the volume in epoch {epoch} and is not clean yet: {reason}; it is in quarantine for this volume. If that does not pass by itself, reboot the node")]
+    #[error(
+        "this node lost the volume in epoch {epoch} and is not clean yet: {reason}; it is in quarantine for this volume. If that does not pass by itself, reboot the node"
+    )]
     Quarantined {
         /// Epoch that was lost.
         epoch: u64,
@@ -63,10 +67,14 @@ pub enum Refusal {
     #[error("{0}")]
     DuplicateIdentity(String),
     /// The content of the device does not fit the record.
-    #[error("the volume was never formatted according to its record, but the device is not blank; nothing was written. Check what it holds before using it")]
+    #[error(
+        "the volume was never formatted according to its record, but the device is not blank; nothing was written. Check what it holds before using it"
+    )]
     NotBlank,
     /// The record says formatted, the device does not look so.
-    #[error("the volume was formatted according to its record, but the device shows no filesystem ({found}); nothing was written")]
+    #[error(
+        "the volume was formatted according to its record, but the device shows no filesystem ({found}); nothing was written"
+    )]
     FilesystemGone {
         /// What was found.
         found: String,

@@ -127,7 +127,8 @@ impl Driver {
         let epoch = loaded.record.epoch;
         loop {
             let record = loaded.record.clone();
-            if record.epoch != epoch || !record.ownership.owner().is_some_and(|owner| owner.node == self.parts.me.node) {
+            if record.epoch != epoch || !record.ownership.owner().is_some_and(|owner| owner.node == self.parts.me.node)
+            {
                 break;
             }
             if self.free(&loaded, record).await?.is_some() {
@@ -148,7 +149,8 @@ impl Driver {
         record.takeover = None;
         record.path_info.remove(&self.parts.me.node);
         record.note(&self.parts.me.node, "free");
-        let changes = vec![Change::Delete { key: keys::takeover_clock(id) }, Change::Delete { key: keys::takeover_permit(id) }];
+        let changes =
+            vec![Change::Delete { key: keys::takeover_clock(id) }, Change::Delete { key: keys::takeover_permit(id) }];
         self.save_with(loaded, record, Transaction { guards: Vec::new(), changes }).await
     }
 

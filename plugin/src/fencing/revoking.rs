@@ -26,7 +26,8 @@ impl Driver {
         let host = self.my_host(record).await?;
         let backend = self.backend(record)?;
         let rows = backend.array.exports_of(&record.array_name, Channel::Wsapi).await?;
-        self.remove_until(record, rows, Channel::Wsapi, backend.policy.revoke_patience, |row| row.host() == Some(&host)).await
+        self.remove_until(record, rows, Channel::Wsapi, backend.policy.revoke_patience, |row| row.host() == Some(&host))
+            .await
     }
 
     /// Removes the chosen rows over `first`, falling back to the other channel, and reads back over the channel

@@ -9,7 +9,7 @@ use crate::array::{Array, ArrayError, NewVolume, Provisioning, VolumeOnArray};
 use crate::fencing::FenceError;
 use crate::store::{Change, Committed, Guard, Transaction, keys};
 use crate::volume::help;
-use crate::volume::names::{ArrayVolumeName, VolumeName};
+use crate::volume::names::VolumeName;
 use crate::volume::options::CreateOptions;
 use crate::volume::record::{Format, Lifecycle, VolumeRecord};
 use crate::volume::service::VolumeService;
@@ -69,7 +69,12 @@ impl VolumeService {
     }
 
     /// Makes the volume on the array, unless it is there already, and opens the record for use.
-    async fn finish_creating(&self, mut record: VolumeRecord, mut revision: crate::store::Revision, options: &CreateOptions) -> Result<(), FenceError> {
+    async fn finish_creating(
+        &self,
+        mut record: VolumeRecord,
+        mut revision: crate::store::Revision,
+        options: &CreateOptions,
+    ) -> Result<(), FenceError> {
         let array = self.parts.driver.array_of(&record)?;
         let volume = match self.ensure_on_array(array.as_ref(), &record, options).await {
             Ok(volume) => volume,
@@ -91,7 +96,9 @@ impl VolumeService {
                 info!(volume = %record.display_name, array_name = %record.array_name, wwn = %volume.wwn, "created");
                 return Ok(());
             }
-            let Some(fresh) = self.parts.driver.load_record(record.id).await? else { return Err(FenceError::NoSuchVolume) };
+            let Some(fresh) = self.parts.driver.load_record(record.id).await? else {
+                return Err(FenceError::NoSuchVolume);
+            };
             if fresh.record.lifecycle != Lifecycle::Creating {
                 return Ok(());
             }
@@ -99,7 +106,12 @@ impl VolumeService {
         }
     }
 
-    async fn ensure_on_array(&self, array: &dyn Array, record: &VolumeRecord, options: &CreateOptions) -> Result<VolumeOnArray, FenceError> {
+    async fn ensure_on_array(
+        &self,
+        array: &dyn Array,
+        record: &VolumeRecord,
+        options: &CreateOptions,
+    ) -> Result<VolumeOnArray, FenceError> {
         let missing = || ArrayError::Unknown {
             operation: format!("creating volume {}", record.array_name),
             reason: "the array does not list it; repeat the request to find out".to_owned(),
@@ -110,7 +122,12 @@ impl VolumeService {
         let defaults = self.parts.defaults.get(&record.backend);
         let Some(cpg) = record.cpg.clone() else {
             let message = "no CPG: set hpe3par_cpg in hpe.conf or give -o cpg".to_owned();
-            return Err(ArrayError::Refused { operation: format!("creating volume {}", record.array_name), code: 0, message }.into());
+            return Err(ArrayError::Refused {
+                operation: format!("creating volume {}", record.array_name),
+                code: 0,
+                message,
+            }
+            .into());
         };
         let new = NewVolume {
             name: record.array_name.clone(),
@@ -137,7 +154,10 @@ impl VolumeService {
         let key = keys::volume(record.id);
         let transaction = Transaction {
             guards: vec![Guard::Unchanged(key.clone(), revision)],
-            changes: vec![Change::Delete { key }, Change::Delete { key: keys::volume_name(record.display_name.as_str()) }],
+            changes: vec![
+                Change::Delete { key },
+                Change::Delete { key: keys::volume_name(record.display_name.as_str()) },
+            ],
         };
         self.parts.store.commit(transaction).await?;
         Ok(())
@@ -186,7 +206,7 @@ fn fields_others_expect(options: &CreateOptions) -> Map<String, Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::volume::names::VolumeId;
+    use crate::volume::names::{ArrayVolumeName, VolumeId};
 
     #[test]
     fn the_comment_is_the_one_existing_tools_read() {

@@ -60,9 +60,7 @@ impl fmt::Display for BackendState {
 }
 
 /// Table of the backends and their state, laid out as by the earlier plugin.
-pub fn backends_table<'b>(
-    backends: impl IntoIterator<Item = (&'b BackendName, BackendState)>,
-) -> String {
+pub fn backends_table<'b>(backends: impl IntoIterator<Item = (&'b BackendName, BackendState)>) -> String {
     let rule = "=".repeat(54);
     let mut table = format!("\n{rule}\nNAME{:42}STATUS\n{rule}\n", "");
     for (name, state) in backends {
@@ -80,34 +78,24 @@ mod tests {
     fn the_usage_text_is_true_and_fits_a_terminal() {
         assert!(USAGE.contains(&format!("1 to {}", SizeGib::MAX)));
         assert!(USAGE.contains(&format!("Default {}.", SizeGib::DEFAULT.gib())));
-        assert!(
-            USAGE
-                .lines()
-                .all(|line| line.len() <= 80 && !line.ends_with(' '))
-        );
-        for example in USAGE.lines().filter(|line| {
-            line.contains("--name ") && line.contains("-o size") || line.contains("-o prov")
-        }) {
+        assert!(USAGE.lines().all(|line| line.len() <= 80 && !line.ends_with(' ')));
+        for example in USAGE
+            .lines()
+            .filter(|line| line.contains("--name ") && line.contains("-o size") || line.contains("-o prov"))
+        {
             let opts = example
                 .split("-o ")
                 .skip(1)
                 .filter_map(|o| o.trim().split_once('='))
                 .map(|(k, v)| (k.to_owned(), v.into()));
             let opts = serde_json::Value::Object(opts.collect());
-            assert!(
-                matches!(
-                    CreateOptions::parse(Some(&opts)),
-                    Ok(CreateRequest::Volume(_))
-                ),
-                "{example}"
-            );
+            assert!(matches!(CreateOptions::parse(Some(&opts)), Ok(CreateRequest::Volume(_))), "{example}");
         }
     }
 
     #[test]
     fn the_table_has_one_line_per_backend() {
-        let (a, b): (BackendName, BackendName) =
-            ("DEFAULT".parse().unwrap(), "array2".parse().unwrap());
+        let (a, b): (BackendName, BackendName) = ("DEFAULT".parse().unwrap(), "array2".parse().unwrap());
         let table = backends_table([(&a, BackendState::Ok), (&b, BackendState::Initializing)]);
         let lines: Vec<_> = table.lines().collect();
         assert_eq!(lines[0], "");

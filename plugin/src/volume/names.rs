@@ -76,13 +76,7 @@ impl VolumeName {
         let addressable = (1..=Self::MAX_LENGTH).contains(&name.len())
             && name.trim() == name
             && !name.chars().any(|c| c == '/' || c.is_control());
-        if addressable {
-            Ok(Self(name))
-        } else {
-            Err(VolumeNameError::Unaddressable {
-                name: shortened(&name),
-            })
-        }
+        if addressable { Ok(Self(name)) } else { Err(VolumeNameError::Unaddressable { name: shortened(&name) }) }
     }
 
     /// The name as text.
@@ -96,18 +90,12 @@ impl VolumeName {
 fn is_valid_for_new(name: &str) -> bool {
     name.len() >= 2
         && name.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && name
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
 }
 
 /// At most 64 characters of a refused name, so that an error line stays a line.
 fn shortened(name: &str) -> String {
-    if name.chars().count() <= 64 {
-        name.to_owned()
-    } else {
-        name.chars().take(61).chain("...".chars()).collect()
-    }
+    if name.chars().count() <= 64 { name.to_owned() } else { name.chars().take(61).chain("...".chars()).collect() }
 }
 
 impl TryFrom<String> for VolumeName {
@@ -116,18 +104,9 @@ impl TryFrom<String> for VolumeName {
     /// Applies the rule for new volumes.
     fn try_from(name: String) -> Result<Self, Self::Error> {
         if name.len() > Self::MAX_LENGTH {
-            return Err(VolumeNameError::TooLong {
-                name: shortened(&name),
-                length: name.len(),
-            });
+            return Err(VolumeNameError::TooLong { name: shortened(&name), length: name.len() });
         }
-        if is_valid_for_new(&name) {
-            Ok(Self(name))
-        } else {
-            Err(VolumeNameError::Invalid {
-                name: shortened(&name),
-            })
-        }
+        if is_valid_for_new(&name) { Ok(Self(name)) } else { Err(VolumeNameError::Invalid { name: shortened(&name) }) }
     }
 }
 
@@ -209,27 +188,10 @@ mod tests {
 
     #[test]
     fn names_for_new_volumes_follow_the_rule_of_the_earlier_plugin() {
-        for good in [
-            "ab",
-            "0a",
-            "a-",
-            "a_b-C9",
-            "pvc-8a2818b7-11e8-4bed-a8f9-b099979be4f9",
-        ] {
+        for good in ["ab", "0a", "a-", "a_b-C9", "pvc-8a2818b7-11e8-4bed-a8f9-b099979be4f9"] {
             assert_eq!(good.parse::<VolumeName>().unwrap().as_str(), good);
         }
-        for bad in [
-            "",
-            "a",
-            "-a",
-            "_a",
-            "a.b",
-            "a b",
-            "a/b",
-            "test@vol@001",
-            "ab\n",
-            "äb",
-        ] {
+        for bad in ["", "a", "-a", "_a", "a.b", "a b", "a/b", "test@vol@001", "ab\n", "äb"] {
             assert!(bad.parse::<VolumeName>().is_err(), "{bad:?}");
         }
     }
@@ -237,27 +199,17 @@ mod tests {
     #[test]
     fn a_refused_name_is_named_with_the_rule() {
         assert_eq!(
-            "test@vol@001"
-                .parse::<VolumeName>()
-                .unwrap_err()
-                .to_string(),
+            "test@vol@001".parse::<VolumeName>().unwrap_err().to_string(),
             "Invalid input received: Invalid volume name: test@vol@001 is passed. Use at least two characters: letters, digits, \
              '_' and '-', beginning with a letter or digit."
         );
-        let long = "a"
-            .repeat(256)
-            .parse::<VolumeName>()
-            .unwrap_err()
-            .to_string();
+        let long = "a".repeat(256).parse::<VolumeName>().unwrap_err().to_string();
         assert!(long.contains("256 bytes") && long.len() < 250, "{long}");
     }
 
     #[test]
     fn odd_names_of_existing_volumes_stay_reachable() {
-        assert_eq!(
-            VolumeName::of_existing("db.data").unwrap().as_str(),
-            "db.data"
-        );
+        assert_eq!(VolumeName::of_existing("db.data").unwrap().as_str(), "db.data");
         for bad in ["", " a", "a/b", "a\nb", "a\0"] {
             assert!(VolumeName::of_existing(bad).is_err(), "{bad:?}");
         }
@@ -274,10 +226,7 @@ mod tests {
     fn ids_print_as_lower_case_hyphenated() {
         let id: VolumeId = "D03338A9-9115-48A3-8DFC-35CDFCDC15A7".parse().unwrap();
         assert_eq!(id.to_string(), "d03338a9-9115-48a3-8dfc-35cdfcdc15a7");
-        assert_eq!(
-            serde_json::to_string(&id).unwrap(),
-            "\"d03338a9-9115-48a3-8dfc-35cdfcdc15a7\""
-        );
+        assert_eq!(serde_json::to_string(&id).unwrap(), "\"d03338a9-9115-48a3-8dfc-35cdfcdc15a7\"");
         assert!("not an id".parse::<VolumeId>().is_err());
     }
 

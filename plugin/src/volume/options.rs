@@ -169,11 +169,7 @@ impl CreateOptions {
         if let Some(topic) = opts.get(HELP) {
             refuse_unknown(opts, "display help", &[HELP])?;
             let backends = values::text(HELP, topic)? == "backends";
-            return Ok(CreateRequest::Help(if backends {
-                HelpTopic::Backends
-            } else {
-                HelpTopic::Usage
-            }));
+            return Ok(CreateRequest::Help(if backends { HelpTopic::Backends } else { HelpTopic::Usage }));
         }
         refuse_unknown(opts, "create volume", &PLAIN)?;
         let options = Self::read(opts)?;
@@ -185,23 +181,15 @@ impl CreateOptions {
         let default = Self::default();
         Ok(Self {
             size: values::given(opts, "size", values::size)?.unwrap_or(default.size),
-            provisioning: values::given(opts, "provisioning", values::provisioning)?
-                .unwrap_or(default.provisioning),
-            compression: opts
-                .get("compression")
-                .map(values::compression)
-                .transpose()?,
+            provisioning: values::given(opts, "provisioning", values::provisioning)?.unwrap_or(default.provisioning),
+            compression: opts.get("compression").map(values::compression).transpose()?,
             cpg: values::given(opts, "cpg", |cpg| values::cpg("cpg", cpg))?,
             snap_cpg: values::given(opts, "snapcpg", |cpg| values::cpg("snapcpg", cpg))?,
             access: RootAccess {
                 owner: values::given(opts, "fsOwner", values::fs_owner)?,
                 mode: values::given(opts, "fsMode", values::fs_mode)?,
             },
-            mount_conflict_delay: values::given(
-                opts,
-                "mountConflictDelay",
-                values::mount_conflict_delay,
-            )?,
+            mount_conflict_delay: values::given(opts, "mountConflictDelay", values::mount_conflict_delay)?,
             backend: values::given(opts, "backend", values::backend)?,
         })
     }
@@ -209,24 +197,13 @@ impl CreateOptions {
     /// The array compresses neither small nor fully provisioned volumes.
     fn check_compression(&self) -> Result<(), OptionError> {
         let impossible = self.size.0 < LEAST_COMPRESSED || self.provisioning == Provisioning::Full;
-        if self.compression == Some(true) && impossible {
-            Err(OptionError::NotCompressible)
-        } else {
-            Ok(())
-        }
+        if self.compression == Some(true) && impossible { Err(OptionError::NotCompressible) } else { Ok(()) }
     }
 }
 
 fn refuse_unsupported(opts: &Map<String, Value>) -> Result<(), OptionError> {
-    let options: Vec<_> = UNSUPPORTED
-        .into_iter()
-        .filter(|(option, _)| opts.contains_key(*option))
-        .collect();
-    if options.is_empty() {
-        Ok(())
-    } else {
-        Err(OptionError::NotSupportedYet { options })
-    }
+    let options: Vec<_> = UNSUPPORTED.into_iter().filter(|(option, _)| opts.contains_key(*option)).collect();
+    if options.is_empty() { Ok(()) } else { Err(OptionError::NotSupportedYet { options }) }
 }
 
 fn refuse_unknown(
@@ -234,10 +211,7 @@ fn refuse_unknown(
     operation: &'static str,
     known: &'static [&str],
 ) -> Result<(), OptionError> {
-    let unknown = opts
-        .keys()
-        .map(String::as_str)
-        .filter(|option| !known.contains(option));
+    let unknown = opts.keys().map(String::as_str).filter(|option| !known.contains(option));
     match OptionError::unknown(unknown, operation, known) {
         Some(error) => Err(error),
         None => Ok(()),

@@ -21,7 +21,9 @@ impl VolumeService {
         let mut record = loaded.record;
         record.lifecycle = Lifecycle::Removing;
         let Some(revision) = self.write(&record, loaded.revision).await? else {
-            return Err(FenceError::Deadline { doing: "marking the volume for removal: another node changed it; repeat the request" });
+            return Err(FenceError::Deadline {
+                doing: "marking the volume for removal: another node changed it; repeat the request",
+            });
         };
         match self.remove_from_array(&record).await {
             Ok(()) => self.forget(&record, revision).await,
@@ -76,7 +78,9 @@ impl VolumeService {
             ],
         };
         if self.parts.store.commit(transaction).await? == Committed::No {
-            return Err(FenceError::Deadline { doing: "deleting the record: another node changed it; repeat the request" });
+            return Err(FenceError::Deadline {
+                doing: "deleting the record: another node changed it; repeat the request",
+            });
         }
         info!(volume = %record.display_name, array_name = %record.array_name, "removed");
         Ok(())

@@ -86,10 +86,20 @@ impl VolumeService {
         if let Some(entry) = self.parts.store.get(&keys::volume_name(name.as_str())).await? {
             let id = std::str::from_utf8(&entry.value).ok().and_then(|text| text.trim().parse().ok());
             return id.map(Some).ok_or_else(|| {
-                StoreError::Refused { operation: format!("reading {}", entry.key), reason: "its value is no volume id".to_owned() }.into()
+                StoreError::Refused {
+                    operation: format!("reading {}", entry.key),
+                    reason: "its value is no volume id".to_owned(),
+                }
+                .into()
             });
         }
-        let by_record = self.parts.driver.seen_volumes().into_iter().find(|record| record.display_name == *name).map(|record| record.id);
+        let by_record = self
+            .parts
+            .driver
+            .seen_volumes()
+            .into_iter()
+            .find(|record| record.display_name == *name)
+            .map(|record| record.id);
         Ok(by_record.or_else(|| name.as_str().parse().ok()))
     }
 
@@ -97,7 +107,9 @@ impl VolumeService {
     fn remembered(&self, name: &VolumeName) -> Option<VolumeId> {
         let driver = &self.parts.driver;
         let journal = driver.journal_entries().into_iter().find(|entry| entry.name == *name).map(|entry| entry.id);
-        journal.or_else(|| driver.seen_volumes().into_iter().find(|record| record.display_name == *name).map(|record| record.id))
+        journal.or_else(|| {
+            driver.seen_volumes().into_iter().find(|record| record.display_name == *name).map(|record| record.id)
+        })
     }
 
     async fn read(&self, name: &VolumeName) -> Result<Option<VolumeRecord>, FenceError> {
@@ -144,7 +156,9 @@ fn store_is_away(error: &FenceError) -> bool {
 impl VolumeDriver for VolumeService {
     async fn create(&self, name: VolumeName, request: CreateRequest) -> Result<(), DriverError> {
         match request {
-            CreateRequest::Volume(options) => self.create_volume(&name, &options).await.map_err(|e| failed("Create", &name, &e)),
+            CreateRequest::Volume(options) => {
+                self.create_volume(&name, &options).await.map_err(|e| failed("Create", &name, &e))
+            }
             CreateRequest::Help(HelpTopic::Usage) => Err(DriverError(help::USAGE.to_owned())),
             CreateRequest::Help(HelpTopic::Backends) => Err(DriverError(self.backends_help().await)),
         }
@@ -193,7 +207,9 @@ impl VolumeDriver for VolumeService {
             return Ok(Some(view));
         }
         match self.read(&name).await {
-            Ok(record) => Ok(record.map(|record| view::of_record(&record, driver.me(), driver.mounted_here(record.id)))),
+            Ok(record) => {
+                Ok(record.map(|record| view::of_record(&record, driver.me(), driver.mounted_here(record.id))))
+            }
             Err(error) => match self.remembered_view(&name) {
                 Some(view) if store_is_away(&error) => Ok(Some(view)),
                 _ => Err(failed("Get", &name, &error)),
@@ -210,9 +226,9 @@ impl VolumeDriver for VolumeService {
             return Ok(views(driver.seen_volumes()));
         }
         match self.parts.store.list(keys::VOLUMES).await {
-            Ok((entries, _)) => {
-                Ok(views(entries.iter().filter_map(|entry| VolumeRecord::from_json(&entry.key, &entry.value).ok()).collect()))
-            }
+            Ok((entries, _)) => Ok(views(
+                entries.iter().filter_map(|entry| VolumeRecord::from_json(&entry.key, &entry.value).ok()).collect(),
+            )),
             Err(error) => {
                 warn!(%error, "listing volumes from what this node has seen");
                 Ok(views(driver.seen_volumes()))

@@ -19,11 +19,10 @@ use crate::array::names::{HostName, NameError};
 const MAX_LENGTH: usize = 31;
 
 /// Standard base64 with `+` written as `.` and `/` as `-`, because the array allows neither `+` nor `/`.
-const ALPHABET: Alphabet =
-    match Alphabet::new("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-") {
-        Ok(alphabet) => alphabet,
-        Err(_) => base64::alphabet::STANDARD,
-    };
+const ALPHABET: Alphabet = match Alphabet::new("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-") {
+    Ok(alphabet) => alphabet,
+    Err(_) => base64::alphabet::STANDARD,
+};
 
 const ENCODING: GeneralPurpose = GeneralPurpose::new(&ALPHABET, NO_PAD);
 
@@ -50,11 +49,7 @@ fn check(kind: &'static str, name: &str) -> Result<(), ArrayNameError> {
     } else {
         return Ok(());
     };
-    Err(ArrayNameError {
-        kind,
-        name: name.chars().take(64).collect(),
-        reason,
-    })
+    Err(ArrayNameError { kind, name: name.chars().take(64).collect(), reason })
 }
 
 /// A text that cannot be the name of an object on the array.
@@ -142,10 +137,7 @@ impl ArrayVolumeName {
     /// The id the name was made from; `None` for a volume not named by this plugin.
     #[must_use]
     pub fn volume_id(&self) -> Option<VolumeId> {
-        self.0
-            .strip_prefix(Self::PREFIX)
-            .and_then(decode)
-            .map(VolumeId)
+        self.0.strip_prefix(Self::PREFIX).and_then(decode).map(VolumeId)
     }
 }
 
@@ -161,10 +153,7 @@ impl ArraySnapshotName {
     /// The id the name was made from; `None` for a snapshot not named by this plugin.
     #[must_use]
     pub fn snapshot_id(&self) -> Option<VolumeId> {
-        self.0
-            .strip_prefix(Self::PREFIX)
-            .and_then(decode)
-            .map(VolumeId)
+        self.0.strip_prefix(Self::PREFIX).and_then(decode).map(VolumeId)
     }
 }
 
@@ -188,26 +177,11 @@ mod tests {
 
     /// Ids and encodings that the earlier plugin produced.
     const VECTORS: [(&str, &str); 5] = [
-        (
-            "d03338a9-9115-48a3-8dfc-35cdfcdc15a7",
-            "0DM4qZEVSKON-DXN-NwVpw",
-        ),
-        (
-            "2f823bdc-e36e-4dc8-bd15-de1c7a28ff31",
-            "L4I73ONuTci9Fd4ceij-MQ",
-        ),
-        (
-            "ecffc30f-98cb-4cf5-85ee-d7309cc17cd2",
-            "7P-DD5jLTPWF7tcwnMF80g",
-        ),
-        (
-            "acd437e7-f1bb-4e44-bfee-ff86510b900e",
-            "rNQ35-G7TkS-7v.GUQuQDg",
-        ),
-        (
-            "eb0d9b69-2a5d-4642-92ed-3ea89d28d90d",
-            "6w2baSpdRkKS7T6onSjZDQ",
-        ),
+        ("d03338a9-9115-48a3-8dfc-35cdfcdc15a7", "0DM4qZEVSKON-DXN-NwVpw"),
+        ("2f823bdc-e36e-4dc8-bd15-de1c7a28ff31", "L4I73ONuTci9Fd4ceij-MQ"),
+        ("ecffc30f-98cb-4cf5-85ee-d7309cc17cd2", "7P-DD5jLTPWF7tcwnMF80g"),
+        ("acd437e7-f1bb-4e44-bfee-ff86510b900e", "rNQ35-G7TkS-7v.GUQuQDg"),
+        ("eb0d9b69-2a5d-4642-92ed-3ea89d28d90d", "6w2baSpdRkKS7T6onSjZDQ"),
     ];
 
     #[test]
@@ -225,18 +199,8 @@ mod tests {
 
     #[test]
     fn foreign_names_have_no_id() {
-        for name in [
-            "my_volume",
-            "dcv-",
-            "dcv-short",
-            "dcs-0DM4qZEVSKON-DXN-NwVpw",
-            "dcv-0DM4qZEVSKON-DXN-NwVpx",
-        ] {
-            assert_eq!(
-                name.parse::<ArrayVolumeName>().unwrap().volume_id(),
-                None,
-                "{name}"
-            );
+        for name in ["my_volume", "dcv-", "dcv-short", "dcs-0DM4qZEVSKON-DXN-NwVpw", "dcv-0DM4qZEVSKON-DXN-NwVpx"] {
+            assert_eq!(name.parse::<ArrayVolumeName>().unwrap().volume_id(), None, "{name}");
         }
     }
 

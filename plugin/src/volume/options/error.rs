@@ -12,10 +12,7 @@ pub enum OptionError {
     #[error("Invalid input received: Opts must be an object of option names and values.")]
     NotAnObject,
     /// Options of the earlier plugin that are not carried out yet.
-    #[error(
-        "Invalid input received: {} not supported yet. Please check help for usage.",
-        unsupported(options)
-    )]
+    #[error("Invalid input received: {} not supported yet. Please check help for usage.", unsupported(options))]
     NotSupportedYet {
         /// Option and what it is for.
         options: Vec<(&'static str, &'static str)>,
@@ -34,9 +31,7 @@ pub enum OptionError {
         hint: String,
     },
     /// A value that is a list or an object.
-    #[error(
-        "Invalid input received: the value of option '{option}' must be text, a number, true or false."
-    )]
+    #[error("Invalid input received: the value of option '{option}' must be text, a number, true or false.")]
     NotScalar {
         /// The option.
         option: String,
@@ -103,9 +98,7 @@ pub enum OptionError {
         value: String,
     },
     /// `mountConflictDelay` is no number. The missing blank is the earlier plugin's.
-    #[error(
-        "Invalid value '{value}' specified for mountConflictDelay. Pleasespecify an integer value."
-    )]
+    #[error("Invalid value '{value}' specified for mountConflictDelay. Pleasespecify an integer value.")]
     MountConflictDelayNumber {
         /// What was given.
         value: String,
@@ -120,9 +113,7 @@ pub enum OptionError {
         value: String,
     },
     /// The section reserved for File Persona.
-    #[error(
-        "Backend DEFAULT_FILE is reserved for File Persona. Cannot specify it for Block operations"
-    )]
+    #[error("Backend DEFAULT_FILE is reserved for File Persona. Cannot specify it for Block operations")]
     BackendReserved,
     /// No section can have that name.
     #[error("Backend: {value} not present in config.")]
@@ -147,23 +138,11 @@ impl OptionError {
         let mut hint = String::new();
         for option in &unknown {
             if let Some(meant) = nearest(option, known.iter().copied()) {
-                let _ = write!(
-                    hint,
-                    " Did you mean '{meant}' instead of '{}'?",
-                    quoted(option)
-                );
+                let _ = write!(hint, " Did you mean '{meant}' instead of '{}'?", quoted(option));
             }
         }
-        let options = unknown
-            .iter()
-            .map(|option| format!("'{}'", quoted(option)))
-            .collect::<Vec<_>>()
-            .join(", ");
-        Some(Self::Unknown {
-            options,
-            operation,
-            hint,
-        })
+        let options = unknown.iter().map(|option| format!("'{}'", quoted(option))).collect::<Vec<_>>().join(", ");
+        Some(Self::Unknown { options, operation, hint })
     }
 }
 
@@ -184,10 +163,7 @@ pub(super) fn quoted(text: &str) -> String {
 }
 
 fn unsupported(options: &[(&str, &str)]) -> String {
-    let names: Vec<_> = options
-        .iter()
-        .map(|(option, purpose)| format!("'{option}' ({purpose})"))
-        .collect();
+    let names: Vec<_> = options.iter().map(|(option, purpose)| format!("'{option}' ({purpose})")).collect();
     match names.as_slice() {
         [one] => format!("Option {one} is"),
         many => format!("Options {} are", many.join(", ")),

@@ -35,56 +35,35 @@ fn without_options_the_defaults_apply() {
 
 #[test]
 fn every_option_of_a_plain_volume_is_read() {
-    let options = volume(
-        &json!({"size": "20", "provisioning": "dedup", "compression": "True", "cpg": "SSD_r6",
+    let options = volume(&json!({"size": "20", "provisioning": "dedup", "compression": "True", "cpg": "SSD_r6",
         "snapcpg": "FC_r6", "fsOwner": "1001:1002", "fsMode": "0755", "mountConflictDelay": "40", "backend": "array2",
-        "manager": "k8s"}),
-    );
+        "manager": "k8s"}));
     assert_eq!(options.size.mib(), 20 * 1024);
     assert_eq!(options.provisioning, Provisioning::Dedup);
     assert_eq!(options.compression, Some(true));
     assert_eq!(options.cpg.unwrap().as_str(), "SSD_r6");
     assert_eq!(options.snap_cpg.unwrap().as_str(), "FC_r6");
-    assert_eq!(
-        options.access,
-        RootAccess {
-            owner: Some((1001, 1002)),
-            mode: Some(0o755)
-        }
-    );
+    assert_eq!(options.access, RootAccess { owner: Some((1001, 1002)), mode: Some(0o755) });
     assert_eq!(options.mount_conflict_delay, Some(Duration::from_secs(40)));
     assert_eq!(options.backend.unwrap().as_str(), "array2");
 }
 
 #[test]
 fn numbers_and_booleans_of_kubernetes_tooling_are_read_like_text() {
-    let options = volume(
-        &json!({"mountConflictDelay": 30, "size": 16, "compression": true, "manager": {"any": "thing"}}),
-    );
+    let options =
+        volume(&json!({"mountConflictDelay": 30, "size": 16, "compression": true, "manager": {"any": "thing"}}));
     assert_eq!(options.size.gib(), 16);
     assert_eq!(options.compression, Some(true));
     assert_eq!(options.mount_conflict_delay, Some(Duration::from_secs(30)));
     assert_eq!(volume(&json!({"size": 16.0})).size.gib(), 16);
-    assert_eq!(
-        volume(&json!({"mountConflictDelay": 0})).mount_conflict_delay,
-        Some(Duration::ZERO)
-    );
+    assert_eq!(volume(&json!({"mountConflictDelay": 0})).mount_conflict_delay, Some(Duration::ZERO));
 }
 
 #[test]
 fn help_is_asked_for_with_help() {
-    assert_eq!(
-        parse(&json!({"help": ""})).unwrap(),
-        CreateRequest::Help(HelpTopic::Usage)
-    );
-    assert_eq!(
-        parse(&json!({"help": "anything"})).unwrap(),
-        CreateRequest::Help(HelpTopic::Usage)
-    );
-    assert_eq!(
-        parse(&json!({"help": "backends"})).unwrap(),
-        CreateRequest::Help(HelpTopic::Backends)
-    );
+    assert_eq!(parse(&json!({"help": ""})).unwrap(), CreateRequest::Help(HelpTopic::Usage));
+    assert_eq!(parse(&json!({"help": "anything"})).unwrap(), CreateRequest::Help(HelpTopic::Usage));
+    assert_eq!(parse(&json!({"help": "backends"})).unwrap(), CreateRequest::Help(HelpTopic::Backends));
     assert_eq!(
         refusal(&json!({"help": "", "size": 1})),
         "Invalid input received: Invalid option(s) ['size'] specified for operation display help. Please check help for usage."
@@ -93,20 +72,11 @@ fn help_is_asked_for_with_help() {
 
 #[test]
 fn sizes_out_of_bounds_are_refused() {
-    for bad in [
-        json!("0"),
-        json!("-1"),
-        json!("ten"),
-        json!(1.5),
-        json!(65_537),
-        json!("99999999999999999999"),
-        json!(true),
-    ] {
+    for bad in
+        [json!("0"), json!("-1"), json!("ten"), json!(1.5), json!(65_537), json!("99999999999999999999"), json!(true)]
+    {
         let text = refusal(&json!({"size": bad.clone()}));
-        assert!(
-            text.starts_with("Please enter the valid integer value for size parameter"),
-            "{bad}: {text}"
-        );
+        assert!(text.starts_with("Please enter the valid integer value for size parameter"), "{bad}: {text}");
     }
     assert_eq!(
         refusal(&json!({"size": "0"})),
@@ -131,10 +101,7 @@ fn bad_values_are_refused_in_the_words_of_the_earlier_plugin() {
             json!({"fsOwner": "root:root"}),
             "Invalid value 'root:root' specified for fsOwner. Please specify a correct value. Expected uid:gid, both numbers.",
         ),
-        (
-            json!({"fsMode": "rwx"}),
-            "Invalid value 'rwx' specified for fsMode. Please specify an integer value.",
-        ),
+        (json!({"fsMode": "rwx"}), "Invalid value 'rwx' specified for fsMode. Please specify an integer value."),
         (
             json!({"fsMode": 755}),
             "Invalid value '755' specified for fsMode. Please specify an octal value. Expected 0 to 07777, beginning with 0.",
@@ -160,18 +127,12 @@ fn bad_values_are_refused_in_the_words_of_the_earlier_plugin() {
             json!({"backend": "DEFAULT_FILE"}),
             "Backend DEFAULT_FILE is reserved for File Persona. Cannot specify it for Block operations",
         ),
-        (
-            json!({"backend": "a/b"}),
-            "Backend: a/b not present in config.",
-        ),
+        (json!({"backend": "a/b"}), "Backend: a/b not present in config."),
         (
             json!({"size": [1]}),
             "Invalid input received: the value of option 'size' must be text, a number, true or false.",
         ),
-        (
-            json!(["size"]),
-            "Invalid input received: Opts must be an object of option names and values.",
-        ),
+        (json!(["size"]), "Invalid input received: Opts must be an object of option names and values."),
     ];
     for (opts, text) in cases {
         assert_eq!(refusal(&opts), text, "{opts}");
@@ -180,24 +141,10 @@ fn bad_values_are_refused_in_the_words_of_the_earlier_plugin() {
 
 #[test]
 fn owners_that_chown_would_not_set_are_refused() {
-    for bad in [
-        "1",
-        "1:",
-        ":1",
-        "1:2:3",
-        "-1:0",
-        "4294967295:0",
-        "0:4294967296",
-    ] {
-        assert!(
-            refusal(&json!({"fsOwner": bad})).contains("specified for fsOwner"),
-            "{bad}"
-        );
+    for bad in ["1", "1:", ":1", "1:2:3", "-1:0", "4294967295:0", "0:4294967296"] {
+        assert!(refusal(&json!({"fsOwner": bad})).contains("specified for fsOwner"), "{bad}");
     }
-    assert_eq!(
-        volume(&json!({"fsOwner": "0:0"})).access.owner,
-        Some((0, 0))
-    );
+    assert_eq!(volume(&json!({"fsOwner": "0:0"})).access.owner, Some((0, 0)));
 }
 
 #[test]
@@ -205,18 +152,9 @@ fn what_the_array_cannot_compress_is_refused() {
     let text = "Invalid input received: To create compression enabled volume, size of the volume should be at least 16GB. Fully \
                 provisioned volume cannot be compressed. Please re-enter requested volume size or provisioning type.";
     assert_eq!(refusal(&json!({"compression": "true", "size": "15"})), text);
-    assert_eq!(
-        refusal(&json!({"compression": "true", "provisioning": "full"})),
-        text
-    );
-    assert_eq!(
-        volume(&json!({"compression": "true", "size": "16"})).compression,
-        Some(true)
-    );
-    assert_eq!(
-        volume(&json!({"compression": "FALSE", "size": "2", "provisioning": "full"})).compression,
-        Some(false)
-    );
+    assert_eq!(refusal(&json!({"compression": "true", "provisioning": "full"})), text);
+    assert_eq!(volume(&json!({"compression": "true", "size": "16"})).compression, Some(true));
+    assert_eq!(volume(&json!({"compression": "FALSE", "size": "2", "provisioning": "full"})).compression, Some(false));
 }
 
 #[test]

@@ -167,7 +167,10 @@ fn read_ownership(fields: &mut Fields) -> Result<OwnershipFields, RecordError> {
         ("attaching", Some(attempt)) => Some(Stage::Attaching(attempt)),
         ("mounted", attempt) => Some(Stage::Mounted(attempt)),
         ("releasing", attempt) => Some(Stage::Releasing(attempt)),
-        (other, _) => return Err(fencing.error("fencing.stage", format!("'{other}' is no stage this version knows, or lacks its attempt"))),
+        (other, _) => {
+            return Err(fencing
+                .error("fencing.stage", format!("'{other}' is no stage this version knows, or lacks its attempt")));
+        }
     };
     let ownership = match stage {
         None => Ownership::Free,
@@ -188,7 +191,9 @@ fn migrate(fields: &mut Fields) -> Result<OwnershipFields, RecordError> {
     let mounts: BTreeMap<NodeId, Vec<String>> = fields.optional("node_mount_info")?.unwrap_or_default();
     let flat = match fields.map.shift_remove("path_info") {
         None | Some(Value::Null) => None,
-        Some(Value::String(text)) => serde_json::from_str::<Value>(&text).map_err(|e| fields.error("path_info", e)).map(Some)?,
+        Some(Value::String(text)) => {
+            serde_json::from_str::<Value>(&text).map_err(|e| fields.error("path_info", e)).map(Some)?
+        }
         Some(value) => Some(value),
     };
     let mut path_info = BTreeMap::new();
@@ -200,7 +205,10 @@ fn migrate(fields: &mut Fields) -> Result<OwnershipFields, RecordError> {
             info.mount_ids = ids;
             path_info.insert(node.clone(), info);
         }
-        ownership = Ownership::Owned { owner: Owner { node, boot: BootId::unknown(), host: None }, stage: Stage::Mounted(None) };
+        ownership = Ownership::Owned {
+            owner: Owner { node, boot: BootId::unknown(), host: None },
+            stage: Stage::Mounted(None),
+        };
     } else if let Some(mut flat) = flat {
         // Mounted by a version that wrote no node: the array's exports will tell by whom.
         if let Some(connection) = flat.get_mut("connection_info") {
@@ -212,7 +220,9 @@ fn migrate(fields: &mut Fields) -> Result<OwnershipFields, RecordError> {
     let host: Option<HostName> = None;
     let quarantine = evicted
         .into_iter()
-        .map(|(node, _)| (node, Quarantine { epoch: Epoch(0), boot: BootId::unknown(), host: host.clone(), revoked: false }))
+        .map(|(node, _)| {
+            (node, Quarantine { epoch: Epoch(0), boot: BootId::unknown(), host: host.clone(), revoked: false })
+        })
         .collect();
     Ok((ownership, path_info, quarantine, Epoch(0)))
 }
@@ -277,7 +287,13 @@ mod tests {
         let mut record = read(PYTHON);
         let owner = record.ownership.owner().unwrap().clone();
         let attempt = Attempt { lun: crate::array::Lun::try_from(17).unwrap() };
-        for stage in [Stage::Fencing, Stage::Attaching(attempt), Stage::Mounted(Some(attempt)), Stage::Mounted(None), Stage::Releasing(Some(attempt))] {
+        for stage in [
+            Stage::Fencing,
+            Stage::Attaching(attempt),
+            Stage::Mounted(Some(attempt)),
+            Stage::Mounted(None),
+            Stage::Releasing(Some(attempt)),
+        ] {
             record.ownership = Ownership::Owned { owner: owner.clone(), stage };
             record.burn(&owner.node.clone(), &"worker1".parse().unwrap(), attempt.lun);
             record.note(&owner.node.clone(), "export");
