@@ -160,7 +160,8 @@ impl CertificateFingerprint {
 impl FromStr for CertificateFingerprint {
     type Err = Refusal;
 
-    /// 64 hex digits; colons and blanks between them do not count.
+    /// 64 hex digits; colons and blanks between them do not count. What `openssl x509 -fingerprint -sha256` prints is taken as
+    /// it is, and so is a leading `sha256:`.
     fn from_str(text: &str) -> Result<Self, Refusal> {
         let refusal = || {
             format!(
@@ -168,7 +169,9 @@ impl FromStr for CertificateFingerprint {
                 shown(text)
             )
         };
-        let digits: Vec<char> = text.chars().filter(|c| !matches!(c, ':' | ' ')).collect();
+        let printed = text.rsplit_once('=').map_or(text, |(_, digits)| digits);
+        let digits = printed.strip_prefix("sha256:").unwrap_or(printed);
+        let digits: Vec<char> = digits.chars().filter(|c| !matches!(c, ':' | ' ')).collect();
         let mut bytes = [0; 32];
         if digits.len() != 2 * bytes.len() {
             return Err(refusal());
@@ -295,6 +298,9 @@ mod tests {
         let fingerprint: CertificateFingerprint = colons.parse().unwrap();
         assert_eq!(fingerprint.as_bytes(), &[0xab; 32]);
         assert_eq!(fingerprint.to_string(), "ab".repeat(32));
+        for prefix in ["SHA256 Fingerprint=", "sha256 Fingerprint=", "sha256:"] {
+            assert_eq!(format!("{prefix}{colons}").parse(), Ok(fingerprint));
+        }
         for bad in ["", "ab", &"ä".repeat(64), &"g".repeat(64), &"a".repeat(65)] {
             assert!(bad.parse::<CertificateFingerprint>().is_err(), "{bad}");
         }

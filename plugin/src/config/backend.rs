@@ -33,7 +33,8 @@ pub struct BackendConfig {
     pub cpgs: Vec<CpgName>,
     /// CPGs of the snapshot space, at least one; new volumes use the first (`hpe3par_snapcpg`, else `hpe3par_cpg`).
     pub snap_cpgs: Vec<CpgName>,
-    /// iSCSI targets that may be used; at least one if the protocol is iSCSI (`hpe3par_iscsi_ips`, `iscsi_ip_address`).
+    /// iSCSI ports of the array that may be used; empty: every one that is ready (`hpe3par_iscsi_ips`,
+    /// `iscsi_ip_address`).
     pub iscsi_portals: Vec<SocketAddr>,
     /// Whether iSCSI logins use CHAP (`hpe3par_iscsi_chap_enabled`).
     pub chap_enabled: bool,
@@ -101,7 +102,7 @@ impl BackendConfig {
         let ssh = SshAccess::read(reader);
         let cpgs = reader.required_parsed("hpe3par_cpg", "Name at least one CPG of the array.", cpgs);
         let snap_cpgs = reader.parsed("hpe3par_snapcpg", cpgs_if_any).unwrap_or_default();
-        let iscsi_portals = portals(reader, protocol);
+        let iscsi_portals = portals(reader);
         let array_timeout = reader.seconds("array_timeout", 1..=600, 30);
         let replication = ReplicationDevice::read(reader);
         let behaviour = Behaviour::read(reader);
@@ -206,7 +207,7 @@ pub(super) fn portal(text: &str, default_port: u16) -> Result<SocketAddr, Refusa
     portal.ok_or_else(|| format!("{} is no address of an iSCSI target. Write ip or ip:port.", shown(text)))
 }
 
-fn portals(reader: &mut SectionReader<'_>, protocol: Option<Protocol>) -> Vec<SocketAddr> {
+fn portals(reader: &mut SectionReader<'_>) -> Vec<SocketAddr> {
     let listed = reader.parsed("hpe3par_iscsi_ips", |text| {
         list(text).map(|item| portal(item, ISCSI_PORT)).collect::<Result<Vec<_>, _>>()
     });
@@ -219,19 +220,11 @@ fn portals(reader: &mut SectionReader<'_>, protocol: Option<Protocol>) -> Vec<So
                 if text == "my_ip" { Ok(None) } else { portal(text, single_port).map(Some) }
             },
         );
-    let refused =
-        listed.is_none() && reader.has("hpe3par_iscsi_ips") || single.is_none() && reader.has("iscsi_ip_address");
     let mut portals: Vec<SocketAddr> = Vec::new();
     for portal in listed.into_iter().flatten().chain(single.flatten()) {
         if !portals.contains(&portal) {
             portals.push(portal);
         }
-    }
-    if portals.is_empty() && protocol == Some(Protocol::Iscsi) && !refused {
-        reader.error(
-            "hpe3par_iscsi_ips",
-            "is not set. At least one valid iSCSI IP address must be set: name iSCSI ports of the array, separated by commas.",
-        );
     }
     portals
 }

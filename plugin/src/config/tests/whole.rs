@@ -92,6 +92,15 @@ fn the_least_file_has_the_documented_defaults() {
 }
 
 #[test]
+fn without_iscsi_targets_every_ready_port_may_be_used() {
+    let text = with("").replace("hpe3par_iscsi_ips = 192.0.2.31\n", "");
+    assert!(default_backend(&text).iscsi_portals.is_empty());
+    let both = default_backend(&with("iscsi_ip_address = 192.0.2.33\niscsi_port = 3261"));
+    let portals: Vec<_> = both.iscsi_portals.iter().map(ToString::to_string).collect();
+    assert_eq!(portals, ["192.0.2.31:3260", "192.0.2.33:3261"]);
+}
+
+#[test]
 fn own_settings_go_before_those_of_default_and_other_keys_are_not_inherited() {
     let text = with(&format!(
         "mount_conflict_delay = 10\nmount_conflict_policy = refuse\nhpe3par_debug = on\nhpe3par_ca_cert = /ca.pem\n[a]\n{BACKEND}\
