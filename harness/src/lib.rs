@@ -1,3 +1,4 @@
 //! The lab of the 3PAR volume plugin: simulated nodes, seeded simulation, invariant checkers, scenarios.
 
+pub mod checks;
 pub mod node;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use hpe3par_docker_plugin::array::Wwn;
+use hpe3par_docker_plugin::array::{Lun, Wwn};
 use serde::{Deserialize, Serialize};
 
 use super::fabric::Life;
@@ -28,6 +28,20 @@ pub enum NodeEvent {
         /// Cut, or plugged in.
         cut: bool,
     },
+    /// A SCSI device appeared.
+    DeviceAdded {
+        /// Identity as scanned.
+        wwn: Wwn,
+        /// LUN number it is bound to.
+        lun: Lun,
+    },
+    /// A SCSI device was deleted.
+    DeviceDeleted {
+        /// Identity as scanned.
+        wwn: Wwn,
+        /// LUN number it was bound to.
+        lun: Lun,
+    },
     /// A filesystem was made.
     FilesystemMade {
         /// On which volume.
@@ -43,7 +57,7 @@ pub enum NodeEvent {
         life: Life,
         /// Where.
         dir: PathBuf,
-        /// Last record of the chain found; it fixes everything before it.
+        /// The chain found in the log.
         chain: Vec<RecordId>,
     },
     /// A filesystem left the kernel.

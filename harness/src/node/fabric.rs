@@ -20,8 +20,8 @@ pub struct Nexus(pub u64);
 pub struct Life {
     /// Node.
     pub node: String,
-    /// Boot of the node.
-    pub boot: String,
+    /// Boot of the node, counted from 1.
+    pub boot: u64,
     /// Mount of the filesystem within the boot, counted from 1. Writes of one mounted filesystem are one life.
     pub mount: u64,
     /// Epoch the node's plugin acted in when it mounted; 0 when nobody told.

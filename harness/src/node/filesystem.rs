@@ -24,7 +24,7 @@ impl Machine {
         let epoch = self.world.epochs.epoch_of(&node, wwn);
         let mut state = self.state();
         state.kernel.mounts_made += 1;
-        Life { boot: state.kernel.boot.to_string(), mount: state.kernel.mounts_made, node, epoch }
+        Life { boot: state.boots, mount: state.kernel.mounts_made, node, epoch }
     }
 
     async fn write_block(&self, wwn: &Wwn, life: &Life, block: u64, data: Vec<u8>) -> Result<(), IoError> {

@@ -131,8 +131,8 @@ impl Record {
         block.bytes(&self.previous.0);
         block.number(self.life.epoch);
         block.number(self.life.mount);
+        block.number(self.life.boot);
         block.text(&self.life.node);
-        block.text(&self.life.boot);
         block.text(&self.text);
         block.0
     }
@@ -152,8 +152,8 @@ impl Record {
         }
         let number = body.number()?;
         let previous = Link(body.take(DIGEST)?.try_into().ok()?);
-        let (epoch, mount) = (body.number()?, body.number()?);
-        let (node, boot, text) = (body.text()?, body.text()?, body.text()?);
+        let (epoch, mount, boot) = (body.number()?, body.number()?, body.number()?);
+        let (node, text) = (body.text()?, body.text()?);
         Some(Self { number, life: Life { node, boot, mount, epoch }, previous, text, link })
     }
 }
@@ -274,7 +274,7 @@ mod tests {
     use super::*;
 
     fn life(node: &str) -> Life {
-        Life { node: node.to_owned(), boot: "boot-1".to_owned(), mount: 1, epoch: 7 }
+        Life { node: node.to_owned(), boot: 1, mount: 1, epoch: 7 }
     }
 
     fn chain(filesystem: FilesystemId, node: &str, count: usize) -> Vec<Record> {

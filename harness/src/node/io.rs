@@ -11,6 +11,7 @@ use thiserror::Error;
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
+use super::events::NodeEvent;
 use super::fabric::{BLOCK, BlockWrite, FabricError, Nexus};
 use super::kernel::{PortSession, ScsiAddress};
 use super::machine::Machine;
@@ -224,23 +225,33 @@ impl Machine {
             for lun in luns {
                 let address = ScsiAddress { port: position, lun };
                 let Ok(wwn) = self.fresh_identity(address).await else { continue };
-                let mut state = self.state();
-                state.kernel.add_device(address, &wwn);
-                state.kernel.ensure_map(&wwn);
+                self.add_device(address, &wwn);
+                self.state().kernel.ensure_map(&wwn);
             }
         }
         self.changed.notify_waiters();
     }
 
+    /// Binds a path device to a LUN and its identity.
+    pub(super) fn add_device(&self, address: ScsiAddress, wwn: &Wwn) {
+        let new = self.state().kernel.add_device(address, wwn);
+        if new {
+            self.observe(NodeEvent::DeviceAdded { wwn: wwn.clone(), lun: address.lun });
+        }
+    }
+
     /// Deletes path devices. With the array in reach their tasks are aborted and called back from the wire.
     pub(super) async fn delete_devices(&self, addresses: &[ScsiAddress]) {
         for address in addresses {
-            let (nexus, in_reach) = {
+            let (nexus, in_reach, deleted) = {
                 let mut state = self.state();
                 let in_reach = !state.cables_cut;
-                state.kernel.delete_device(*address, in_reach);
-                (state.kernel.sessions.get(&address.port).and_then(|session| session.nexus), in_reach)
+                let deleted = state.kernel.delete_device(*address, in_reach);
+                (state.kernel.sessions.get(&address.port).and_then(|session| session.nexus), in_reach, deleted)
             };
+            if let Some(wwn) = deleted {
+                self.observe(NodeEvent::DeviceDeleted { wwn, lun: address.lun });
+            }
             if let (Some(nexus), true) = (nexus, in_reach) {
                 // A session that is gone has no tasks left to abort.
                 let _ = self.world.fabric.abort_tasks(nexus, address.lun).await;

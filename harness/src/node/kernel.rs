@@ -131,16 +131,18 @@ impl Kernel {
         self.devices.iter().filter(|(_, device)| device.wwn == *wwn).map(|(address, _)| *address).collect()
     }
 
-    /// Binds a path device to a LUN and its identity.
-    pub(super) fn add_device(&mut self, address: ScsiAddress, wwn: &Wwn) {
+    /// Binds a path device to a LUN and its identity; tells whether it is new.
+    pub(super) fn add_device(&mut self, address: ScsiAddress, wwn: &Wwn) -> bool {
+        let before = self.devices.len();
         self.devices.entry(address).or_insert_with(|| ScsiDevice { wwn: wwn.clone(), recalled: Arc::default() });
+        self.devices.len() > before
     }
 
-    /// Deletes a path device; with `recall`, its commands on the way are called back.
-    pub(super) fn delete_device(&mut self, address: ScsiAddress, recall: bool) {
-        if let Some(device) = self.devices.remove(&address) {
-            device.recalled.store(recall, Ordering::SeqCst);
-        }
+    /// Deletes a path device; with `recall`, its commands on the way are called back. Gives its identity.
+    pub(super) fn delete_device(&mut self, address: ScsiAddress, recall: bool) -> Option<Wwn> {
+        let device = self.devices.remove(&address)?;
+        device.recalled.store(recall, Ordering::SeqCst);
+        Some(device.wwn)
     }
 
     /// The map of a WWN, made if it is not there; multipathd lets it queue again.

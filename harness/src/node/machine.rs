@@ -30,6 +30,8 @@ pub struct MachineIdentity {
     pub iqn: String,
     /// Boot ids are this text and a number that counts up.
     pub boot_prefix: String,
+    /// Number of the boot the machine begins with; a worker that is started again must not repeat one.
+    pub first_boot: u64,
 }
 
 impl MachineIdentity {
@@ -41,6 +43,7 @@ impl MachineIdentity {
             machine: MachineId::new(&format!("machine-of-{hostname}")),
             iqn: format!("iqn.1993-08.org.debian:01:{hostname}"),
             boot_prefix: format!("{hostname}-boot"),
+            first_boot: 1,
         }
     }
 }
@@ -97,7 +100,7 @@ pub(super) struct State {
     pub(super) powered: bool,
     pub(super) cables_cut: bool,
     pub(super) frozen: bool,
-    boots: u64,
+    pub(super) boots: u64,
     /// Everything of this boot runs behind it.
     pub(super) gate: Gate,
     pub(super) kernel: Kernel,
@@ -135,9 +138,9 @@ impl SimulatedNode {
             powered: true,
             cables_cut: false,
             frozen: false,
-            boots: 1,
+            boots: identity.first_boot,
             gate: Gate::open(),
-            kernel: Kernel::new(boot_id(&identity, 1)),
+            kernel: Kernel::new(boot_id(&identity, identity.first_boot)),
             known_ports: BTreeMap::new(),
         };
         let (changed, hook) = (Notify::new(), Mutex::new(Arc::new(NoHook) as Arc<dyn StepHook>));

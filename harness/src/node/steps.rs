@@ -372,12 +372,12 @@ impl Machine {
         if fresh != request.wwn {
             return Err(wrong(&fresh));
         }
-        let mut state = self.state();
         // A device that is there already keeps the identity of its first scan, whatever the LUN is now.
-        if let Some(stale) = state.kernel.devices.get(&address).filter(|device| device.wwn != request.wwn) {
-            return Err(wrong(&stale.wwn));
+        let known = self.state().kernel.devices.get(&address).map(|device| device.wwn.clone());
+        if let Some(stale) = known.filter(|known| *known != request.wwn) {
+            return Err(wrong(&stale));
         }
-        state.kernel.add_device(address, &request.wwn);
+        self.add_device(address, &request.wwn);
         Ok(())
     }
 

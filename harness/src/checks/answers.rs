@@ -1,0 +1,118 @@
+//! S7 and S8: what a successful Mount promises, and when a filesystem may be made.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use hpe3par_docker_plugin::array::Wwn;
+
+use super::Checker;
+use super::history::{Fact, FactKind, LifeKey, Phase, short};
+use super::violation::{Invariant, Violation};
+use crate::node::NodeEvent;
+
+/// What a node was, while a Mount of it was running.
+#[derive(Default)]
+struct Running {
+    owned: bool,
+    mounted_at: BTreeSet<PathBuf>,
+}
+
+/// Checks S7. Ownership and mount must have been there at some instant of the request: another node may take the volume
+/// while the answer is on its way.
+#[derive(Default)]
+pub struct AnswerChecker {
+    owner: BTreeMap<Wwn, String>,
+    mounts: BTreeMap<(String, Wwn), BTreeMap<LifeKey, PathBuf>>,
+    running: BTreeMap<u64, (String, Wwn, Running)>,
+}
+
+impl AnswerChecker {
+    /// Notes what holds now for every running request.
+    fn note(&mut self) {
+        for (node, volume, running) in self.running.values_mut() {
+            running.owned |= self.owner.get(volume) == Some(node);
+            let mounts = self.mounts.get(&(node.clone(), volume.clone()));
+            running.mounted_at.extend(mounts.into_iter().flat_map(|m| m.values().cloned()));
+        }
+    }
+
+    fn answered(&mut self, request: u64, answer: &Result<PathBuf, String>, fact: &Fact) -> Option<Violation> {
+        self.note();
+        let (node, volume, running) = self.running.remove(&request)?;
+        let dir = answer.as_ref().ok()?;
+        let broken = |words: &str| {
+            let explanation =
+                format!("Mount #{request} of volume {} on {node} answered success, but {words}.", short(&volume));
+            Some(Violation::new(Invariant::S7AnswersAreTrue, fact.at, explanation))
+        };
+        if dir.as_os_str().is_empty() {
+            return broken("with an empty mount point: the container would write into the plugin's own root");
+        }
+        if !running.owned {
+            return broken("at no instant of the request did the record say that this node has it mounted");
+        }
+        if !running.mounted_at.contains(dir) {
+            return broken("at no instant of the request was the volume mounted there in this node's kernel");
+        }
+        None
+    }
+}
+
+impl Checker for AnswerChecker {
+    fn see(&mut self, fact: &Fact) -> Vec<Violation> {
+        match &fact.kind {
+            FactKind::Record(record) => {
+                match (&record.owner, record.phase) {
+                    (Some((node, _)), Phase::Mounted) => self.owner.insert(record.volume.clone(), node.clone()),
+                    _ => self.owner.remove(&record.volume),
+                };
+                self.note();
+            }
+            FactKind::Node { node, event } => match event {
+                NodeEvent::Mounted { wwn, life, dir, .. } => {
+                    self.mounts.entry((node.clone(), wwn.clone())).or_default().insert(life.into(), dir.clone());
+                    self.note();
+                }
+                NodeEvent::Unmounted { wwn, life } | NodeEvent::Stopped { wwn, life, .. } => {
+                    self.mounts.entry((node.clone(), wwn.clone())).or_default().remove(&life.into());
+                }
+                NodeEvent::PoweredOff => self.mounts.retain(|(of, _), _| of != node),
+                _ => {}
+            },
+            FactKind::MountAsked { node, volume, request } => {
+                self.running.insert(*request, (node.clone(), volume.clone(), Running::default()));
+                self.note();
+            }
+            FactKind::MountAnswered { request, answer, .. } => {
+                return self.answered(*request, answer, fact).into_iter().collect();
+            }
+            _ => {}
+        }
+        Vec::new()
+    }
+}
+
+/// Checks S8.
+#[derive(Default)]
+pub struct FormatChecker {
+    mounted: BTreeSet<Wwn>,
+}
+
+impl Checker for FormatChecker {
+    fn see(&mut self, fact: &Fact) -> Vec<Violation> {
+        match &fact.kind {
+            FactKind::Node { event: NodeEvent::Mounted { wwn, .. }, .. } => {
+                self.mounted.insert(wwn.clone());
+                Vec::new()
+            }
+            FactKind::Node { node, event: NodeEvent::FilesystemMade { wwn, .. } } if self.mounted.contains(wwn) => {
+                let explanation = format!(
+                    "{node} made a filesystem on volume {}, which had one and was mounted before. Everything on it is gone.",
+                    short(wwn)
+                );
+                vec![Violation::new(Invariant::S8FormatOnce, fact.at, explanation)]
+            }
+            _ => Vec::new(),
+        }
+    }
+}

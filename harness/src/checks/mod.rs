@@ -1,0 +1,99 @@
+//! The invariants of fencing, as checkers over a history of facts.
+//!
+//! A checker knows nothing of the plugin's decisions: it sees what the array exported and accepted, what the nodes
+//! had mounted, what applications were promised, and what records said. The same checkers judge the simulation and
+//! the scenarios against real processes. Names of invariants (`S1`, `C9`, …) are explained at [`Invariant`].
+
+mod answers;
+mod bystanders;
+mod chain;
+mod epochs;
+mod exports;
+mod history;
+mod leaks;
+mod secrets;
+mod violation;
+mod writes;
+
+#[cfg(test)]
+mod tests;
+
+pub use answers::{AnswerChecker, FormatChecker};
+pub use bystanders::BystanderChecker;
+pub use chain::ChainChecker;
+pub use epochs::EpochChecker;
+pub use exports::{ExportChecker, ExportRule};
+pub use history::{Fact, FactKind, LifeKey, Phase, RecordFact, WriteFact};
+pub use leaks::{Remains, check_leaks};
+pub use secrets::scan_for_secrets;
+pub use violation::{Invariant, Violation};
+pub use writes::WriteChecker;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use hpe3par_docker_plugin::array::Wwn;
+
+/// What a run's checkers need to know beforehand.
+#[derive(Debug, Clone, Default)]
+pub struct Rules {
+    /// How strict the set of exporting hosts is judged.
+    pub exports: ExportRule,
+    /// Volumes nobody may touch: their exports must stay as they are.
+    pub bystanders: BTreeSet<Wwn>,
+    /// Node behind each host of the array.
+    pub node_of_host: BTreeMap<String, String>,
+    /// Somebody outside the plugin removes exports by hand, so an owner may lose its export.
+    pub exports_removed_by_hand: bool,
+}
+
+/// One invariant that looks at every fact.
+pub trait Checker {
+    /// Looks at the next fact; says what it broke.
+    fn see(&mut self, fact: &Fact) -> Vec<Violation>;
+}
+
+/// How many facts before a violation are kept with it.
+const AROUND: usize = 40;
+
+/// All checkers together.
+pub struct Checkers {
+    checkers: Vec<Box<dyn Checker + Send>>,
+    recent: VecDeque<String>,
+}
+
+impl Checkers {
+    /// Checkers for one run.
+    #[must_use]
+    pub fn new(rules: &Rules) -> Self {
+        let checkers: Vec<Box<dyn Checker + Send>> = vec![
+            Box::new(ExportChecker::new(rules)),
+            Box::new(WriteChecker::default()),
+            Box::new(ChainChecker::default()),
+            Box::new(EpochChecker::default()),
+            Box::new(AnswerChecker::default()),
+            Box::new(FormatChecker::default()),
+            Box::new(BystanderChecker::new(rules)),
+        ];
+        Self { checkers, recent: VecDeque::new() }
+    }
+
+    /// Looks at the next fact.
+    pub fn see(&mut self, fact: &Fact) -> Vec<Violation> {
+        if self.recent.len() == AROUND {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(fact.to_string());
+        let mut found: Vec<Violation> = self.checkers.iter_mut().flat_map(|checker| checker.see(fact)).collect();
+        for violation in &mut found {
+            violation.around = self.recent.iter().cloned().collect();
+        }
+        found
+    }
+}
+
+/// Judges a whole history.
+#[must_use]
+pub fn check(history: &[Fact], rules: &Rules) -> Vec<Violation> {
+    let mut checkers = Checkers::new(rules);
+    history.iter().flat_map(|fact| checkers.see(fact)).collect()
+}
