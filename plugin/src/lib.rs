@@ -5,6 +5,7 @@
 //! ([`node`]). Everything else in this crate feeds it or carries out what it decides.
 
 pub mod array;
+pub mod assembly;
 pub mod config;
 pub mod daemon;
 pub mod docker;

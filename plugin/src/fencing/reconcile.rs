@@ -86,7 +86,8 @@ impl Driver {
         let interval =
             self.parts.backends.values().map(|b| b.policy.reconcile_interval).min().unwrap_or(Duration::from_secs(15));
         let mut running = FuturesUnordered::new();
-        let revision = self.look_at_all(|id| running.push(self.reconcile_logged(id))).await?;
+        let (concerned, revision) = self.look_at_all().await?;
+        running.extend(concerned.into_iter().map(|id| self.reconcile_logged(id)));
         let mut watch = self.parts.store.watch(keys::VOLUMES, revision).await?;
         let mut next_round = Instant::now() + interval;
         loop {
@@ -95,7 +96,8 @@ impl Driver {
                 event = watch.next() => if let Some(id) = self.hear(event?) { running.push(self.reconcile_logged(id)) },
                 Some(()) = running.next(), if !running.is_empty() => {}
                 () = tokio::time::sleep_until(next_round) => {
-                    self.look_at_all(|id| running.push(self.reconcile_logged(id))).await?;
+                    let (concerned, _) = self.look_at_all().await?;
+                    running.extend(concerned.into_iter().map(|id| self.reconcile_logged(id)));
                     next_round = Instant::now() + interval;
                 }
             }
@@ -103,7 +105,8 @@ impl Driver {
     }
 
     /// Reads all records and names the volumes that concern this node.
-    async fn look_at_all(&self, mut concerns: impl FnMut(VolumeId)) -> Result<Revision, FenceError> {
+    async fn look_at_all(&self) -> Result<(Vec<VolumeId>, Revision), FenceError> {
+        let mut concerned = Vec::new();
         let (entries, revision) = self.parts.store.list(keys::VOLUMES).await?;
         let present = self.parts.node.volumes_present().await?;
         let mut seen = BTreeMap::new();
@@ -112,7 +115,7 @@ impl Driver {
                 Ok(record) => {
                     let here = record.wwn.as_ref().is_some_and(|wwn| present.contains(wwn));
                     if here || self.concerns_me(&record) {
-                        concerns(record.id);
+                        concerned.push(record.id);
                     }
                     seen.insert(record.id, record);
                 }
@@ -121,12 +124,12 @@ impl Driver {
         }
         for entry in self.journal_entries() {
             if !seen.contains_key(&entry.id) {
-                concerns(entry.id);
+                concerned.push(entry.id);
             }
         }
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = seen;
         self.store_away.store(false, Ordering::Relaxed);
-        Ok(revision)
+        Ok((concerned, revision))
     }
 
     /// Takes a change into the cache; names the volume if it concerns this node.

@@ -1,0 +1,1 @@
+//! The client against an SSH server that answers by script.

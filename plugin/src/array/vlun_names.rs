@@ -1,0 +1,33 @@
+//! Names in VLUN rows that are no plain host names, read alike over both channels.
+
+use super::operation::Operation;
+use super::{ArrayError, HostName};
+
+/// Stands for the host of an active VLUN whose initiator belongs to no host object. It is no node's host, so such a row counts as a stranger's.
+const UNNAMED: &str = "unnamed-initiator";
+
+/// The host of an active VLUN that names none.
+pub(super) fn unnamed_host(operation: &Operation) -> Result<HostName, ArrayError> {
+    UNNAMED.parse().map_err(|error| operation.unknown(format!("a VLUN is not readable: {error}")))
+}
+
+/// Checks the name of a host set before it goes into a request: like `name31`, as host sets made by newer releases are.
+pub(super) fn host_set_name<'a>(operation: &Operation, set: &'a str) -> Result<&'a str, ArrayError> {
+    match set.parse::<HostName>() {
+        Ok(_) => Ok(set),
+        Err(error) => Err(operation.refused(0, format!("host set: {error}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn host_sets_have_names_like_hosts() {
+        let operation = Operation::read("VLUNs");
+        assert_eq!(host_set_name(&operation, "hosts"), Ok("hosts"));
+        assert!(host_set_name(&operation, "a;b").is_err() && host_set_name(&operation, "-f").is_err());
+        assert!(unnamed_host(&operation).is_ok());
+    }
+}

@@ -1,0 +1,195 @@
+//! Puts the production adapters together as `hpe.conf` says.
+//!
+//! Nothing here waits for etcd or an array: the plugin starts with either of them away. The node adapter is given
+//! from outside, so that a test lab runs everything else unchanged on nodes of its own.
+
+mod adapters;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use thiserror::Error;
+
+use crate::array::hpe3par::Hpe3par;
+use crate::array::settings::SettingsError;
+use crate::config::{BackendConfig, BackendPasswordError, PluginConfig};
+use crate::daemon::Parts;
+use crate::docker::api;
+use crate::fencing::mutants::Defects;
+use crate::fencing::{Backend, Driver, DriverParts, FenceError, Me};
+use crate::node::node_id::{self, NodeIdError};
+use crate::node::registration::{Registrant, Registration, RegistrationError};
+use crate::node::{Node, NodeError};
+use crate::store::etcd::{EtcdSettingsError, EtcdStore};
+use crate::store::journal::JournalError;
+use crate::store::journal_files::FileJournal;
+use crate::store::{MetadataStore, keys};
+use crate::tasks::Tasks;
+use crate::volume::names::VolumeId;
+use crate::volume::service::{Deadlines, NewVolumeDefaults, ServiceParts, VolumeService};
+
+/// Longest answer of anything but Mount and Unmount; dockerd gives up after 60 s.
+const OTHER_DEADLINE: Duration = Duration::from_secs(55);
+/// How long arrays get to end their sessions when the plugin stops.
+const LOG_OUT: Duration = Duration::from_secs(1);
+/// Paths a device should have before it is used.
+const PATHS_WANTED: usize = 2;
+
+/// Why the plugin cannot be put together.
+#[derive(Debug, Error)]
+pub enum AssemblyError {
+    /// etcd settings.
+    #[error(transparent)]
+    Etcd(#[from] EtcdSettingsError),
+    /// An array's settings.
+    #[error("backend {backend}: {reason}")]
+    Array {
+        /// Section.
+        backend: String,
+        /// What is wrong.
+        reason: SettingsError,
+    },
+    /// A password that cannot be decrypted.
+    #[error(transparent)]
+    Password(#[from] BackendPasswordError),
+    /// The node's id.
+    #[error(transparent)]
+    NodeId(#[from] NodeIdError),
+    /// The node itself.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+    /// Another machine has this node's identity.
+    #[error(transparent)]
+    Identity(#[from] RegistrationError),
+    /// The journal of this node.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// Reading the journal.
+    #[error(transparent)]
+    Memory(#[from] FenceError),
+}
+
+/// What a plugin is assembled from, besides its configuration.
+pub struct Surroundings {
+    /// The node it runs on.
+    pub node: Arc<dyn Node>,
+    /// Where background work runs.
+    pub tasks: Arc<dyn Tasks>,
+    /// Defects put in by a test; none in production.
+    pub defects: Defects,
+}
+
+/// The assembled plugin, not yet listening.
+pub struct Assembled {
+    /// The volume logic.
+    pub service: Arc<VolumeService>,
+    /// Keeps the node registered until dropped.
+    registration: Registration,
+    arrays: Vec<Arc<Hpe3par>>,
+    tasks: Arc<dyn Tasks>,
+    deadlines: api::Deadlines,
+}
+
+impl Assembled {
+    /// What the server needs.
+    #[must_use]
+    pub fn daemon_parts(&self, socket: &Path) -> Parts {
+        Parts {
+            driver: Arc::clone(&self.service) as _,
+            tasks: Arc::clone(&self.tasks),
+            deadlines: self.deadlines,
+            socket: socket.to_owned(),
+        }
+    }
+
+    /// Ends sessions on the arrays. Registration runs out by itself, so that a quick restart is never seen as a death.
+    pub async fn shut_down(self) {
+        futures::future::join_all(self.arrays.iter().map(|array| array.shut_down(LOG_OUT))).await;
+        drop(self.registration);
+    }
+}
+
+/// Assembles the plugin and starts its background work: registration and reconciliation.
+///
+/// # Errors
+/// [`AssemblyError`] for settings that can never work and for an identity that another machine uses.
+pub async fn assemble(config: &PluginConfig, around: Surroundings) -> Result<Assembled, AssemblyError> {
+    let store: Arc<dyn MetadataStore> = Arc::new(EtcdStore::open(&adapters::etcd_settings(&config.host.etcd)).await?);
+    let facts = around.node.facts().await?;
+    let me = Me { node: node_id::read_or_make(&config.host.node_id_file)?, boot: facts.boot.clone() };
+    let (backends, arrays) = open_backends(config, store.as_ref()).await?;
+    let driver = Arc::new(Driver::new(DriverParts {
+        store: Arc::clone(&store),
+        backends,
+        node: around.node,
+        journal: Arc::new(FileJournal::open(&config.host.state_dir)?),
+        me: me.clone(),
+        mount_prefix: config.host.mount_prefix.as_str().to_owned(),
+        defects: around.defects,
+    }));
+    driver.load_journal().await?;
+    let alarm = driver.identity_alarm();
+    let report = Arc::new(move |reason| alarm.set(reason));
+    let registrant = Registrant { node: me.node, facts, hosts: BTreeMap::new() };
+    let registration = Registration::open(Arc::clone(&store), around.tasks.as_ref(), registrant, report).await?;
+    around.tasks.spawn(Box::pin(Arc::clone(&driver).run_reconcile()));
+    let service = VolumeService::new(ServiceParts {
+        driver,
+        store,
+        defaults: config.backends.values().map(|b| (b.name.as_str().to_owned(), new_volume_defaults(b))).collect(),
+        default_backend: config.backend_for(None).map_or("DEFAULT", |b| b.name.as_str()).to_owned(),
+        deadlines: Deadlines { mount: config.host.mount_deadline, unmount: config.host.unmount_deadline },
+        new_id: Arc::new(VolumeId::random),
+    });
+    let (mount, unmount) = (config.host.mount_deadline, config.host.unmount_deadline);
+    let deadlines = api::Deadlines { mount, unmount, other: OTHER_DEADLINE };
+    Ok(Assembled { service: Arc::new(service), registration, arrays, tasks: around.tasks, deadlines })
+}
+
+async fn open_backends(
+    config: &PluginConfig,
+    store: &dyn MetadataStore,
+) -> Result<(BTreeMap<String, Backend>, Vec<Arc<Hpe3par>>), AssemblyError> {
+    let mut backends = BTreeMap::new();
+    let mut arrays = Vec::new();
+    for section in config.backends.values() {
+        let mut section = section.clone();
+        let name = section.name.as_str().to_owned();
+        decrypt_passwords(&mut section, store).await?;
+        let settings = adapters::array_settings(&section, &config.host);
+        let array = Hpe3par::connect(settings).map_err(|reason| AssemblyError::Array { backend: name.clone(), reason })?;
+        let array = Arc::new(array);
+        arrays.push(Arc::clone(&array));
+        let policy = adapters::policy(&section, &config.host);
+        let backend = Backend { array, policy, filesystem: section.filesystem, paths_wanted: PATHS_WANTED };
+        backends.insert(name, backend);
+    }
+    Ok((backends, arrays))
+}
+
+/// If the section has a passphrase in the store its passwords are encrypted. A store that is away cannot say: then
+/// they are taken as they stand, as the earlier plugin does.
+async fn decrypt_passwords(section: &mut BackendConfig, store: &dyn MetadataStore) -> Result<(), AssemblyError> {
+    match store.get(&keys::backend_passphrase(section.name.as_str())).await {
+        Ok(Some(entry)) => {
+            let passphrase = SecretString::from(String::from_utf8_lossy(&entry.value).into_owned());
+            Ok(section.decrypt_passwords(&passphrase)?)
+        }
+        Ok(None) => Ok(()),
+        Err(error) => {
+            tracing::warn!(backend = section.name.as_str(), %error, "cannot tell whether passwords are encrypted; taking them as they stand");
+            Ok(())
+        }
+    }
+}
+
+fn new_volume_defaults(section: &BackendConfig) -> NewVolumeDefaults {
+    NewVolumeDefaults {
+        cpg: section.cpgs.first().cloned(),
+        snap_cpg: section.snap_cpgs.first().cloned(),
+        one_host: section.one_host,
+    }
+}

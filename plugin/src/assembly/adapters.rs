@@ -1,0 +1,81 @@
+//! Settings of `hpe.conf` in the words of each adapter.
+
+use std::time::Duration;
+
+use crate::array::settings::{
+    ArraySettings, CertificatePin, PortalAddress, Protocol, SshLogin, SshSettings, Trust, UnknownHostKey, WsapiSettings,
+};
+use crate::config::{self, BackendConfig, EtcdConfig, HostConfig, ServerTrust, SshAuth};
+use crate::fencing::{ConflictPolicy, Policy};
+use crate::store::etcd::{ClientCertificate, EtcdSettings};
+
+pub(super) fn etcd_settings(etcd: &EtcdConfig) -> EtcdSettings {
+    EtcdSettings {
+        endpoints: etcd.urls(),
+        ca: etcd.tls.as_ref().and_then(|tls| tls.ca_cert.clone()),
+        client: etcd
+            .tls
+            .as_ref()
+            .map(|tls| ClientCertificate { certificate: tls.client_cert.clone(), key: tls.client_key.clone() }),
+        timeout: etcd.timeout,
+    }
+}
+
+pub(super) fn array_settings(section: &BackendConfig, host: &HostConfig) -> ArraySettings {
+    let trust = match &section.wsapi.trust {
+        ServerTrust::SystemAuthorities => Trust::System,
+        ServerTrust::CaFile(file) => Trust::CaFile(file.clone()),
+        ServerTrust::Pinned(fingerprint) => Trust::Pinned(CertificatePin::new(*fingerprint.as_bytes())),
+        ServerTrust::Unverified => Trust::Anything,
+    };
+    let login = match &section.ssh.auth {
+        SshAuth::Password(password) => SshLogin::Password(password.clone()),
+        SshAuth::PrivateKey(file) => SshLogin::PrivateKey(file.clone()),
+    };
+    let strict = host.strict_ssh_host_key_policy;
+    ArraySettings {
+        // Two sections may name one array: LUN numbers are counted by address, so that they never meet.
+        backend: section.wsapi.url.host().to_owned(),
+        wsapi: WsapiSettings {
+            api_url: section.wsapi.url.as_str().to_owned(),
+            user: section.wsapi.username.clone(),
+            password: section.wsapi.password.clone(),
+            trust,
+        },
+        ssh: SshSettings {
+            host: section.ssh.host.clone(),
+            port: section.ssh.port,
+            user: section.ssh.login.clone(),
+            login,
+            known_hosts: host.ssh_hosts_key_file.clone(),
+            unknown_host_key: if strict { UnknownHostKey::Refuse } else { UnknownHostKey::LearnOnFirstUse },
+            sessions: SshSettings::SESSIONS,
+        },
+        timeout: section.array_timeout,
+        protocol: match section.protocol {
+            config::Protocol::Iscsi => Protocol::Iscsi,
+            config::Protocol::Fc => Protocol::Fc,
+        },
+        iscsi_ips: section
+            .iscsi_portals
+            .iter()
+            .map(|portal| PortalAddress { ip: portal.ip(), port: portal.port() })
+            .collect(),
+    }
+}
+
+pub(super) fn policy(section: &BackendConfig, host: &HostConfig) -> Policy {
+    Policy {
+        conflict: match section.mount_conflict_policy {
+            config::ConflictPolicy::Steal => ConflictPolicy::Steal,
+            config::ConflictPolicy::StealIfDead => ConflictPolicy::StealIfDead,
+            config::ConflictPolicy::Refuse => ConflictPolicy::Refuse,
+        },
+        conflict_delay: section.mount_conflict_delay.as_secs(),
+        takeover_limit: usize::try_from(host.takeover_limit).unwrap_or(usize::MAX),
+        takeover_window: host.takeover_window,
+        fence_unknown_hosts: section.fence_unknown_hosts,
+        revoke_patience: section.array_timeout.max(Duration::from_secs(10)) * 2,
+        ..Policy::default()
+    }
+}
