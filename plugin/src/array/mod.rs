@@ -1,15 +1,9 @@
 //! The array port: one message to the array per call, and errors that tell "refused" from "unknown".
 
 mod cli;
-mod cli;
 pub mod host_entry;
 pub mod hpe3par;
-pub mod hpe3par;
 pub mod names;
-mod operation;
-pub mod settings;
-mod vlun_names;
-mod wsapi;
 mod operation;
 pub mod settings;
 mod vlun_names;

@@ -76,8 +76,7 @@ impl Operation {
 
 /// One line, of bounded length, without control characters.
 fn quote(text: &str) -> String {
-    let mut line: String =
-        text.trim().chars().take(QUOTED).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let mut line: String = text.trim().chars().take(QUOTED).map(|c| if c.is_control() { ' ' } else { c }).collect();
     if text.trim().chars().nth(QUOTED).is_some() {
         line.push('…');
     }

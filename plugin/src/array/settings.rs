@@ -183,8 +183,7 @@ impl FromStr for PortalAddress {
         if let Ok(ip) = text.trim_start_matches('[').trim_end_matches(']').parse() {
             return Ok(Self { ip, port: Self::ISCSI_PORT });
         }
-        let socket: std::net::SocketAddr =
-            text.parse().map_err(|_| PortalError(text.chars().take(100).collect()))?;
+        let socket: std::net::SocketAddr = text.parse().map_err(|_| PortalError(text.chars().take(100).collect()))?;
         Ok(Self { ip: socket.ip(), port: socket.port() })
     }
 }
@@ -218,7 +217,9 @@ pub enum SettingsError {
         reason: String,
     },
     /// The trusted certificates cannot be read.
-    #[error("trusted certificates {file} cannot be used: {reason}; name a PEM file with the array's CA, or pin the array's certificate by its SHA-256 fingerprint")]
+    #[error(
+        "trusted certificates {file} cannot be used: {reason}; name a PEM file with the array's CA, or pin the array's certificate by its SHA-256 fingerprint"
+    )]
     Certificates {
         /// The file.
         file: String,

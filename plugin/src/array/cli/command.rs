@@ -25,7 +25,9 @@ impl Command {
         let safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | ':' | '-');
         if word.is_empty() || word.len() > LONGEST_WORD || word.starts_with('-') || !word.chars().all(safe) {
             let shown: String = word.chars().take(64).collect();
-            return Err(operation.refused(0, format!("'{shown}' is no word for a command of the array; nothing was sent")));
+            return Err(
+                operation.refused(0, format!("'{shown}' is no word for a command of the array; nothing was sent"))
+            );
         }
         self.0.push(' ');
         self.0.push_str(word);
@@ -54,9 +56,7 @@ impl Command {
                 command.word(operation, &port.to_string())?.word(operation, host.as_str())
             }
             ExportTarget::Port(port) => command.word(operation, &port.to_string()),
-            ExportTarget::HostSet(set) => {
-                command.word(operation, &format!("set:{}", host_set_name(operation, set)?))
-            }
+            ExportTarget::HostSet(set) => command.word(operation, &format!("set:{}", host_set_name(operation, set)?)),
         }
     }
 }

@@ -160,7 +160,8 @@ async fn by_password(
         AuthResult::Success => return Ok(true),
         AuthResult::Failure { remaining_methods, .. } => remaining_methods,
     };
-    if remaining.contains(&russh::MethodKind::Password) || !remaining.contains(&russh::MethodKind::KeyboardInteractive) {
+    if remaining.contains(&russh::MethodKind::Password) || !remaining.contains(&russh::MethodKind::KeyboardInteractive)
+    {
         return Ok(false);
     }
     let mut step = handle.authenticate_keyboard_interactive_start(user, None).await?;

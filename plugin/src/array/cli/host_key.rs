@@ -24,7 +24,9 @@ pub(super) enum HostKeyError {
     )]
     Changed { host: String, shown: String, known: String, file: String },
     /// The file does not name the host.
-    #[error("host key {shown} of {host} is not in {file}; compare it at the array, then add it (ssh-keyscan prints the line)")]
+    #[error(
+        "host key {shown} of {host} is not in {file}; compare it at the array, then add it (ssh-keyscan prints the line)"
+    )]
     Unknown { host: String, shown: String, file: String },
     /// The file cannot be read.
     #[error("known hosts file {file} cannot be read: {reason}")]
@@ -80,7 +82,9 @@ impl KnownHost {
     pub(super) fn algorithms(&self, default: &[Algorithm]) -> Cow<'static, [Algorithm]> {
         let known: Vec<Algorithm> = self.keys().unwrap_or_default().iter().map(PublicKey::algorithm).collect();
         let is_known = |algorithm: &Algorithm| {
-            known.iter().any(|k| k == algorithm || matches!((k, algorithm), (Algorithm::Rsa { .. }, Algorithm::Rsa { .. })))
+            known
+                .iter()
+                .any(|k| k == algorithm || matches!((k, algorithm), (Algorithm::Rsa { .. }, Algorithm::Rsa { .. })))
         };
         let (mut first, rest): (Vec<Algorithm>, Vec<Algorithm>) = default.iter().cloned().partition(is_known);
         first.extend(rest);
@@ -166,13 +170,7 @@ mod tests {
     }
 
     fn host(file: &Path, policy: UnknownHostKey, port: u16) -> KnownHost {
-        KnownHost {
-            host: "array.lab".into(),
-            port,
-            file: file.to_owned(),
-            policy,
-            learnt: Arc::default(),
-        }
+        KnownHost { host: "array.lab".into(), port, file: file.to_owned(), policy, learnt: Arc::default() }
     }
 
     #[test]

@@ -91,12 +91,7 @@ fn blocks(lines: &[&str]) -> Result<Vec<(Kind, Table)>, TableError> {
     }
 }
 
-fn vlun(
-    operation: &Operation,
-    kind: Kind,
-    row: Row<'_>,
-    volume: &ArrayVolumeName,
-) -> Result<VlunRow, ArrayError> {
+fn vlun(operation: &Operation, kind: Kind, row: Row<'_>, volume: &ArrayVolumeName) -> Result<VlunRow, ArrayError> {
     let unreadable = |error: TableError| operation.unknown(error.to_string());
     let name = row.needed("VVName").map_err(unreadable)?;
     if name.starts_with("set:") {
@@ -224,7 +219,14 @@ mod tests {
 
     #[test]
     fn silence_is_not_no_vlun() {
-        for text in ["", "\n", ",,,\n", "Active VLUNs\nno vluns listed\n", "Active VLUNs\n", "VLUN Templates\nno vluns listed\n"] {
+        for text in [
+            "",
+            "\n",
+            ",,,\n",
+            "Active VLUNs\nno vluns listed\n",
+            "Active VLUNs\n",
+            "VLUN Templates\nno vluns listed\n",
+        ] {
             assert!(read(text).is_err_and(|e| e.is_unknown()), "{text:?}");
         }
         assert!(read_exit("no vluns listed\n", None).is_err_and(|e| e.is_unknown()));

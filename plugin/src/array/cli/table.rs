@@ -68,10 +68,7 @@ impl Table {
     }
 
     /// Reads a table from `lines`, up to and with its total. `wide` is the one column whose text may hold blanks in the table form.
-    pub(super) fn read<'a>(
-        lines: &mut impl Iterator<Item = &'a str>,
-        wide: &'static str,
-    ) -> Result<Self, TableError> {
+    pub(super) fn read<'a>(lines: &mut impl Iterator<Item = &'a str>, wide: &'static str) -> Result<Self, TableError> {
         let header = lines.next().ok_or(TableError::CutOff("no header"))?;
         let form = Form::of(header);
         let columns: Vec<String> =
@@ -87,7 +84,11 @@ impl Table {
         }
         let line = lines.next().ok_or(TableError::CutOff("no total"))?;
         let total = total(line).ok_or_else(|| line_error(line))?;
-        if total == rows.len() { Ok(Self { columns, rows }) } else { Err(TableError::Total { rows: rows.len(), total }) }
+        if total == rows.len() {
+            Ok(Self { columns, rows })
+        } else {
+            Err(TableError::Total { rows: rows.len(), total })
+        }
     }
 }
 
@@ -156,8 +157,12 @@ mod tests {
 
     #[test]
     fn both_forms_give_the_same_cells() {
-        let commas = read("Lun,Host,-WWN-,Port,Type,Status\n0,h1,---,0:0:1,matched set,active\n-----\n1,,,,,\n").unwrap();
-        let blanks = read(" Lun Host -WWN-  Port        Type Status\n   0 h1   ---- 0:0:1 matched set active\n ------\n  1 total\n").unwrap();
+        let commas =
+            read("Lun,Host,-WWN-,Port,Type,Status\n0,h1,---,0:0:1,matched set,active\n-----\n1,,,,,\n").unwrap();
+        let blanks = read(
+            " Lun Host -WWN-  Port        Type Status\n   0 h1   ---- 0:0:1 matched set active\n ------\n  1 total\n",
+        )
+        .unwrap();
         assert_eq!(commas, blanks);
         let row = commas.rows().next().unwrap();
         assert_eq!(row.cell("Type"), Ok(Some("matched set")));

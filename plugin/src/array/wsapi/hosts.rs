@@ -74,11 +74,9 @@ impl Wsapi {
 /// One kind of paths: both in one request are refused (guide 1.3.1 p. 76, code 44).
 fn paths(operation: &Operation, initiators: &Initiators, protocol: Protocol) -> Result<Value, ArrayError> {
     match protocol {
-        Protocol::Iscsi => initiators
-            .iqn
-            .as_ref()
-            .map(|iqn| json!({ "iSCSINames": [iqn] }))
-            .ok_or_else(|| operation.refused(0, "this node has no iSCSI initiator name; look at /etc/iscsi/initiatorname.iscsi")),
+        Protocol::Iscsi => initiators.iqn.as_ref().map(|iqn| json!({ "iSCSINames": [iqn] })).ok_or_else(|| {
+            operation.refused(0, "this node has no iSCSI initiator name; look at /etc/iscsi/initiatorname.iscsi")
+        }),
         Protocol::Fc if initiators.wwpns.is_empty() => {
             Err(operation.refused(0, "this node has no online FC port; look at /sys/class/fc_host"))
         }

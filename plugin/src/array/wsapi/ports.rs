@@ -37,7 +37,10 @@ impl Wsapi {
                     targets.extend(iscsi_ports(port, &self.addresses(port).await?, allowed));
                 }
                 if targets.is_empty() && !allowed.is_empty() {
-                    tracing::warn!(?allowed, "none of the configured iSCSI addresses is that of a ready target port of the array");
+                    tracing::warn!(
+                        ?allowed,
+                        "none of the configured iSCSI addresses is that of a ready target port of the array"
+                    );
                 }
                 Ok(targets)
             }
@@ -75,7 +78,8 @@ fn fc_port(port: &wire::Port) -> Option<TargetPort> {
     if port.protocol != Some(FC) || port.kind != Some(HOST) {
         return None;
     }
-    let wwpn: String = port.port_wwn.as_deref()?.chars().filter(|c| *c != ':').map(|c| c.to_ascii_uppercase()).collect();
+    let wwpn: String =
+        port.port_wwn.as_deref()?.chars().filter(|c| *c != ':').map(|c| c.to_ascii_uppercase()).collect();
     let fit = wwpn.len() == 16 && wwpn.bytes().all(|b| b.is_ascii_hexdigit());
     fit.then_some(TargetPort::Fc { position: port.port_pos, wwpn })
 }

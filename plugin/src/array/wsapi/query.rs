@@ -78,10 +78,7 @@ mod tests {
     fn initiators_make_one_filter() {
         let operation = Operation::read("hosts");
         let mut initiators = Initiators { iqn: Some("iqn.2000-01.lab:n1".into()), wwpns: vec![] };
-        assert_eq!(
-            any_path(&operation, &initiators),
-            Ok(Some("iSCSIPaths[name EQ iqn.2000-01.lab:n1]".into()))
-        );
+        assert_eq!(any_path(&operation, &initiators), Ok(Some("iSCSIPaths[name EQ iqn.2000-01.lab:n1]".into())));
         initiators.wwpns = vec!["1000D89D676F3859".into(), "1000D89D676F3860".into()];
         initiators.iqn = None;
         assert_eq!(
@@ -95,9 +92,7 @@ mod tests {
 
     #[test]
     fn every_kind_of_export_has_its_path() {
-        let path = |to| {
-            vlun_path(&Export { volume: "dcv-x".parse().unwrap(), lun: Lun::try_from(5).unwrap(), to })
-        };
+        let path = |to| vlun_path(&Export { volume: "dcv-x".parse().unwrap(), lun: Lun::try_from(5).unwrap(), to });
         let port = "0:2:1".parse().unwrap();
         let host = || "worker1".parse().unwrap();
         assert_eq!(path(ExportTarget::Host(host())), "/vluns/dcv-x,5,worker1");

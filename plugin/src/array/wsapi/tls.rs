@@ -112,9 +112,7 @@ impl ServerCertVerifier for CertificateCheck {
                 .verify_server_cert(certificate, intermediates, name, ocsp, now)
                 .map_err(|reason| refused(CertificateRefused::Untrusted { shown: shown(), reason })),
             Rule::Pinned(pinned) if shown() == *pinned => Ok(ServerCertVerified::assertion()),
-            Rule::Pinned(pinned) => {
-                Err(refused(CertificateRefused::NotThePinned { shown: shown(), pinned: *pinned }))
-            }
+            Rule::Pinned(pinned) => Err(refused(CertificateRefused::NotThePinned { shown: shown(), pinned: *pinned })),
             Rule::Anything => Ok(ServerCertVerified::assertion()),
         }
     }

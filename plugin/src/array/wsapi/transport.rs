@@ -84,7 +84,9 @@ impl Transport {
             .http1_only()
             .user_agent(concat!("hpe3par-docker-plugin/", env!("CARGO_PKG_VERSION")));
         match (api.scheme(), &settings.trust) {
-            ("https", Trust::Anything) => tracing::warn!(array = %api, "THE ARRAY'S CERTIFICATE IS NOT CHECKED: whoever answers at this address gets the password; pin the certificate instead"),
+            ("https", Trust::Anything) => {
+                tracing::warn!(array = %api, "THE ARRAY'S CERTIFICATE IS NOT CHECKED: whoever answers at this address gets the password; pin the certificate instead")
+            }
             ("https", _) => {}
             _ => tracing::warn!(array = %api, "the password goes to the array in clear text; use https"),
         }
@@ -165,12 +167,7 @@ impl Transport {
     }
 
     /// A session key: an idle one, unless `fresh`, or that of a new login.
-    async fn lease(
-        &self,
-        operation: &Operation,
-        progress: &Progress,
-        fresh: bool,
-    ) -> Result<Lease<'_>, ArrayError> {
+    async fn lease(&self, operation: &Operation, progress: &Progress, fresh: bool) -> Result<Lease<'_>, ArrayError> {
         let permit = self.sessions.permit().await;
         progress.connecting();
         if let Some(key) = permit.idle_key().filter(|_| !fresh) {
@@ -319,7 +316,10 @@ mod tests {
 
     #[test]
     fn urls_are_checked_and_cut_to_api() {
-        assert_eq!(api_url("https://10.0.0.1:8080/api/v1/").map(|u| u.to_string()), Ok("https://10.0.0.1:8080/api".into()));
+        assert_eq!(
+            api_url("https://10.0.0.1:8080/api/v1/").map(|u| u.to_string()),
+            Ok("https://10.0.0.1:8080/api".into())
+        );
         for bad in ["", "array", "ftp://a/api/v1", "https://a/api", "https://a/", "https://a/xapi/v2"] {
             assert!(api_url(bad).is_err(), "{bad}");
         }

@@ -98,7 +98,10 @@ fn vlun_row(operation: &Operation, row: &wire::Vlun) -> Result<VlunRow, ArrayErr
     let number = lun(operation, row.lun)?;
     let hostname = row.hostname.as_deref().filter(|name| !name.is_empty());
     let host = || -> Result<HostName, ArrayError> {
-        hostname.ok_or_else(|| unreadable("names no host"))?.parse().map_err(|_| unreadable("names a host with an illegal name"))
+        hostname
+            .ok_or_else(|| unreadable("names no host"))?
+            .parse()
+            .map_err(|_| unreadable("names a host with an illegal name"))
     };
     if row.active {
         let host = if hostname.is_some() { host()? } else { unnamed_host(operation)? };
@@ -148,7 +151,9 @@ mod tests {
             Some(ExportTarget::Port(port))
         );
         assert_eq!(
-            to(r#"{"lun":7,"volumeName":"v","hostname":"h","portPos":{"node":0,"slot":2,"cardPort":1},"type":4,"active":false}"#),
+            to(
+                r#"{"lun":7,"volumeName":"v","hostname":"h","portPos":{"node":0,"slot":2,"cardPort":1},"type":4,"active":false}"#
+            ),
             Some(ExportTarget::MatchedSet("h".parse().unwrap(), port))
         );
         assert_eq!(

@@ -21,7 +21,8 @@ impl Wsapi {
     /// Reads a volume.
     pub(in crate::array) async fn volume(&self, name: &ArrayVolumeName) -> Result<Option<VolumeOnArray>, ArrayError> {
         let operation = Operation::read(format!("volume {name}"));
-        let answer = match self.transport.call(&operation, &Request::get(query::named("volumes", name.as_str()))).await {
+        let answer = match self.transport.call(&operation, &Request::get(query::named("volumes", name.as_str()))).await
+        {
             Ok(answer) => answer,
             Err(ArrayError::NotFound { .. }) => return Ok(None),
             Err(error) => return Err(error),
@@ -30,7 +31,8 @@ impl Wsapi {
         if volume.name != name.as_str() {
             return Err(operation.unknown(format!("the answer is about volume {}", volume.name)));
         }
-        let wwn = volume.wwn.parse().map_err(|error| operation.unknown(format!("the answer is not readable: {error}")))?;
+        let wwn =
+            volume.wwn.parse().map_err(|error| operation.unknown(format!("the answer is not readable: {error}")))?;
         Ok(Some(VolumeOnArray { name: name.clone(), wwn, size_mib: volume.size_mib, comment: volume.comment }))
     }
 
@@ -86,16 +88,17 @@ fn provisioning_of_3par(
     body["tpvv"] = json!(volume.provisioning == Provisioning::Thin);
     if volume.provisioning == Provisioning::Dedup {
         if build < BUILD_WITH_DEDUP {
-            return Err(operation.refused(0, format!("provisioning dedup needs WSAPI build {BUILD_WITH_DEDUP}, the array has {build}")));
+            return Err(operation.refused(
+                0,
+                format!("provisioning dedup needs WSAPI build {BUILD_WITH_DEDUP}, the array has {build}"),
+            ));
         }
         body["tdvv"] = json!(true);
     }
     if let Some(compression) = volume.compression {
         if build < BUILD_WITH_COMPRESSION {
-            return Err(operation.refused(
-                0,
-                format!("compression needs WSAPI build {BUILD_WITH_COMPRESSION}, the array has {build}"),
-            ));
+            return Err(operation
+                .refused(0, format!("compression needs WSAPI build {BUILD_WITH_COMPRESSION}, the array has {build}")));
         }
         body["compression"] = json!(compression);
     }
@@ -108,7 +111,9 @@ fn provisioning_of_primera(operation: &Operation, volume: &NewVolume, body: &mut
         (Provisioning::Thin, None | Some(false)) => body["tpvv"] = json!(true),
         (Provisioning::Dedup, None | Some(true)) => body["reduce"] = json!(true),
         (Provisioning::Full, _) => {
-            return Err(operation.refused(0, "this array has no fully provisioned volumes: use provisioning thin or dedup"));
+            return Err(
+                operation.refused(0, "this array has no fully provisioned volumes: use provisioning thin or dedup")
+            );
         }
         (Provisioning::Thin, Some(true)) | (Provisioning::Dedup, Some(false)) => {
             return Err(operation.refused(

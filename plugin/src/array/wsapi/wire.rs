@@ -143,10 +143,9 @@ pub(super) fn list<T: DeserializeOwned>(operation: &Operation, answer: &Answer) 
     let Collection { total, members }: Collection<T> = object(operation, answer)?;
     match (total, members) {
         (Some(0), None) => Ok(Vec::new()),
-        (Some(total), Some(members)) if members.len() as u64 != total => Err(operation.unknown(format!(
-            "the list is not whole: {} of {total} members",
-            members.len()
-        ))),
+        (Some(total), Some(members)) if members.len() as u64 != total => {
+            Err(operation.unknown(format!("the list is not whole: {} of {total} members", members.len())))
+        }
         (_, Some(members)) => Ok(members),
         (_, None) => Err(operation.unknown("the answer is no list")),
     }

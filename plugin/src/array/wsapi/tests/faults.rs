@@ -18,11 +18,7 @@ fn volume() -> ArrayVolumeName {
 }
 
 fn export() -> Export {
-    Export {
-        volume: volume(),
-        lun: Lun::try_from(5).unwrap(),
-        to: ExportTarget::Host("worker1".parse().unwrap()),
-    }
+    Export { volume: volume(), lun: Lun::try_from(5).unwrap(), to: ExportTarget::Host("worker1".parse().unwrap()) }
 }
 
 /// An array that does this to every removal of a VLUN.
@@ -105,7 +101,8 @@ async fn a_success_is_judged_by_its_status_whatever_its_body() {
 
 #[tokio::test]
 async fn a_listing_that_cannot_be_read_is_never_empty() {
-    let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1b\r\n{\"total\":0,\"members\":[],\"\r\n".to_owned();
+    let chunked =
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1b\r\n{\"total\":0,\"members\":[],\"\r\n".to_owned();
     for reply in [
         Reply::json(200, "garbage"),
         Reply::json(200, ""),

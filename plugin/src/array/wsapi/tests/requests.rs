@@ -61,10 +61,7 @@ async fn exports_are_made_and_removed_by_their_exact_address() {
     let matched = export(ExportTarget::MatchedSet(host(), "0:2:1".parse().unwrap()));
     client.export(&matched).await.unwrap();
     let port = json!({"node": 0, "slot": 2, "cardPort": 1});
-    assert_eq!(
-        last(&array).1,
-        json!({"volumeName": "dcv-x", "lun": 5, "hostname": "worker1", "portPos": port})
-    );
+    assert_eq!(last(&array).1, json!({"volumeName": "dcv-x", "lun": 5, "hostname": "worker1", "portPos": port}));
     client.unexport(&matched).await.unwrap();
     assert_eq!(last(&array).0, "DELETE /vluns/dcv-x,5,worker1,0:2:1");
     client.unexport(&export(ExportTarget::HostSet("lab".into()))).await.unwrap();
@@ -84,7 +81,8 @@ async fn hosts_are_found_made_and_extended() {
         last(&array).0,
         "GET /hosts?query=%22FCPaths%5Bwwn%20EQ%201000D89D676F3859%5D%20OR%20iSCSIPaths%5Bname%20EQ%20iqn.lab%3An1%5D%22"
     );
-    let host = HostOnArray { name: "worker2".parse().unwrap(), domain: Some("D".into()), initiators: initiators.clone() };
+    let host =
+        HostOnArray { name: "worker2".parse().unwrap(), domain: Some("D".into()), initiators: initiators.clone() };
     client.create_host(&host, Protocol::Iscsi).await.unwrap();
     assert_eq!(
         last(&array),
@@ -117,7 +115,10 @@ async fn volumes_are_read_made_and_removed() {
     client.create_volume(&new).await.unwrap();
     assert_eq!(
         last(&array),
-        ("POST /volumes".into(), json!({"name": "dcv-y", "cpg": "FC_r6", "sizeMiB": 1024, "comment": "{}", "tpvv": true}))
+        (
+            "POST /volumes".into(),
+            json!({"name": "dcv-y", "cpg": "FC_r6", "sizeMiB": 1024, "comment": "{}", "tpvv": true})
+        )
     );
     client.remove_volume(&new.name).await.unwrap();
     assert_eq!(last(&array).0, "DELETE /volumes/dcv-y");
@@ -125,10 +126,8 @@ async fn volumes_are_read_made_and_removed() {
 
 #[tokio::test]
 async fn a_volume_that_is_not_there() {
-    let array = ScriptedArray::start(|seen: &Seen, _| {
-        seen.line().contains("/volumes/").then(|| Reply::error(404, 23))
-    })
-    .await;
+    let array =
+        ScriptedArray::start(|seen: &Seen, _| seen.line().contains("/volumes/").then(|| Reply::error(404, 23))).await;
     let client = array.client(LONG);
     assert_eq!(client.volume(&"v".parse().unwrap()).await, Ok(None));
     assert!(client.remove_volume(&"v".parse().unwrap()).await.is_err_and(|e| e.is_not_found()));
@@ -139,7 +138,8 @@ async fn cpgs_and_their_domain() {
     let array = answering("GET /cpgs/FC_r6", r#"{"id":0,"name":"FC_r6","domain":"UNIT_TEST_DOMAIN","state":1}"#).await;
     let domain = array.client(LONG).cpg_domain(&"FC_r6".parse().unwrap()).await;
     assert_eq!(domain, Ok(Some("UNIT_TEST_DOMAIN".into())));
-    let array = ScriptedArray::start(|seen: &Seen, _| seen.line().contains("/cpgs/").then(|| Reply::error(404, 15))).await;
+    let array =
+        ScriptedArray::start(|seen: &Seen, _| seen.line().contains("/cpgs/").then(|| Reply::error(404, 15))).await;
     assert!(array.client(LONG).cpg_domain(&"X".parse().unwrap()).await.is_err_and(|e| e.is_not_found()));
 }
 
@@ -153,18 +153,17 @@ async fn ports_that_are_ready_and_their_vlans() {
       {"portPos":{"node":0,"slot":0,"cardPort":2},"mode":2,"linkState":4,"portWWN":"20020002AC018D7C","type":1,"protocol":1}]}"#;
     let array = ScriptedArray::start(move |seen: &Seen, _| match seen.line().as_str() {
         "GET /ports" => Some(Reply::json(200, ports)),
-        "GET /ports/0:2:1/iSCSIVlans/" => Some(Reply::json(200, r#"{"iSCSIVlans":[{"IPAddr":"10.1.0.1","vlanTag":7}]}"#)),
+        "GET /ports/0:2:1/iSCSIVlans/" => {
+            Some(Reply::json(200, r#"{"iSCSIVlans":[{"IPAddr":"10.1.0.1","vlanTag":7}]}"#))
+        }
         _ => None,
     })
     .await;
     let client = array.client(LONG);
     let allowed = ["10.1.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap()];
     let targets = client.target_ports(Protocol::Iscsi, &allowed).await.unwrap();
-    let portal = TargetPort::Iscsi {
-        position: "0:2:1".parse().unwrap(),
-        portal: "10.1.0.1:3260".into(),
-        iqn: "iqn.a".into(),
-    };
+    let portal =
+        TargetPort::Iscsi { position: "0:2:1".parse().unwrap(), portal: "10.1.0.1:3260".into(), iqn: "iqn.a".into() };
     assert_eq!(targets, [portal]);
     assert_eq!(client.target_ports(Protocol::Iscsi, &[]).await.unwrap().len(), 2);
     assert_eq!(client.target_ports(Protocol::Fc, &[]).await.unwrap().len(), 1);

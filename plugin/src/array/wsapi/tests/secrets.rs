@@ -25,10 +25,8 @@ impl io::Write for Log {
 async fn secrets_stay_secret() {
     let log = Log::default();
     let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_writer(move || writer.clone())
-        .finish();
+    let subscriber =
+        tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone()).finish();
     let _scope = tracing::subscriber::set_default(subscriber);
     let array = ScriptedArray::start(|seen: &Seen, before| match (seen.method.as_str(), before) {
         ("DELETE", 0) => Some(Reply::Cut),

@@ -60,10 +60,8 @@ async fn an_expired_key_costs_one_login_and_one_repetition() {
 
 #[tokio::test]
 async fn a_key_that_is_refused_at_once_again_is_not_tried_a_third_time() {
-    let array = ScriptedArray::start(|seen: &Seen, _| {
-        seen.line().starts_with("DELETE").then(|| Reply::error(403, 6))
-    })
-    .await;
+    let array =
+        ScriptedArray::start(|seen: &Seen, _| seen.line().starts_with("DELETE").then(|| Reply::error(403, 6))).await;
     let error = array.client(LONG).remove_volume(&name("v")).await.unwrap_err();
     assert!(matches!(error, ArrayError::Unreachable { .. }), "{error}");
     assert_eq!((array.count("POST /credentials"), array.count("DELETE /volumes/v")), (2, 2));
@@ -84,10 +82,9 @@ async fn a_failed_login_sends_nothing_else() {
     ];
     for (reply, kind) in cases {
         let script = reply.clone();
-        let array = ScriptedArray::start(move |seen: &Seen, _| {
-            (seen.line() == "POST /credentials").then(|| script.clone())
-        })
-        .await;
+        let array =
+            ScriptedArray::start(move |seen: &Seen, _| (seen.line() == "POST /credentials").then(|| script.clone()))
+                .await;
         let error = array.client(SHORT).remove_volume(&name("v")).await.unwrap_err();
         assert!(kind(&error), "{reply:?}: {error:?}");
         assert_eq!(array.count("DELETE /volumes"), 0, "{reply:?}");
@@ -96,10 +93,9 @@ async fn a_failed_login_sends_nothing_else() {
 
 #[tokio::test]
 async fn keys_of_calls_that_hang_come_back() {
-    let array = ScriptedArray::start(|seen: &Seen, _| {
-        (seen.line().starts_with("DELETE /volumes/hang")).then_some(Reply::Hang)
-    })
-    .await;
+    let array =
+        ScriptedArray::start(|seen: &Seen, _| (seen.line().starts_with("DELETE /volumes/hang")).then_some(Reply::Hang))
+            .await;
     let client = Arc::new(array.client(Duration::from_secs(2)));
     let hanging: Vec<_> = (0..MOST_KEYS)
         .map(|n| {
@@ -134,10 +130,9 @@ async fn logging_out_gives_every_idle_session_back() {
 
 #[tokio::test]
 async fn logging_out_of_an_array_that_hangs_ends_in_time() {
-    let array = ScriptedArray::start(|seen: &Seen, _| {
-        seen.line().starts_with("DELETE /credentials").then_some(Reply::Hang)
-    })
-    .await;
+    let array =
+        ScriptedArray::start(|seen: &Seen, _| seen.line().starts_with("DELETE /credentials").then_some(Reply::Hang))
+            .await;
     let client = array.client(LONG);
     client.remove_volume(&name("v")).await.unwrap();
     tokio::time::timeout(LONG, client.log_out(SHORT)).await.unwrap();
