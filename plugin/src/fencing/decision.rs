@@ -205,7 +205,10 @@ fn contested(facts: &MountFacts<'_>, owner: &Owner) -> MountStep {
     let names = || (owner.node.clone(), facts.me.node.clone());
     match facts.policy.conflict {
         ConflictPolicy::Refuse => {
-            return MountStep::Refuse(Refusal::OwnedElsewhere { owner: owner.node.clone(), alive: contest.owner_alive });
+            return MountStep::Refuse(Refusal::OwnedElsewhere {
+                owner: owner.node.clone(),
+                alive: contest.owner_alive,
+            });
         }
         ConflictPolicy::StealIfDead if contest.owner_alive => {
             return MountStep::Refuse(Refusal::OwnedElsewhere { owner: owner.node.clone(), alive: true });

@@ -199,3 +199,61 @@ impl Driver {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::decision::Me;
+    use super::*;
+    use crate::node::{BootId, NodeId};
+    use crate::volume::names::VolumeName;
+    use crate::volume::record::{DeviceInfo, Owner, PathInfo};
+
+    fn me() -> Me {
+        Me { node: NodeId::new("a"), boot: BootId::new("boot1") }
+    }
+
+    fn owned_by(node: &str, stage: Stage, ids: &[&str]) -> VolumeRecord {
+        let mut record = VolumeRecord::new(VolumeId(uuid::Uuid::from_u128(1)), VolumeName::of_existing("db").unwrap());
+        let owner = Owner { node: NodeId::new(node), boot: BootId::new("boot1"), host: None };
+        record.ownership = Ownership::Owned { owner, stage };
+        let device_info = DeviceInfo {
+            path: "/dev/disk/by-id/x".into(),
+            scsi_wwn: "3".to_owned(),
+            kind: "block".to_owned(),
+            multipath_id: String::new(),
+        };
+        let info = PathInfo {
+            name: "db".to_owned(),
+            path: "/dev/dm-1".into(),
+            device_info,
+            connection_info: serde_json::Value::Null,
+            mount_dir: "/opt/hpe/data/hpedocker-x".into(),
+            mount_ids: ids.iter().map(|&id| id.to_owned()).collect(),
+            boot_id: BootId::new("boot1"),
+        };
+        record.path_info.insert(NodeId::new(node), info);
+        record
+    }
+
+    #[test]
+    fn only_the_last_reference_releases() {
+        let mounted = |ids: &[&str]| owned_by("a", Stage::Mounted(None), ids);
+        assert_eq!(next_unmount_step(&mounted(&["1", "2"]), &me(), "1"), UnmountStep::DropReference);
+        assert_eq!(next_unmount_step(&mounted(&["1"]), &me(), "1"), UnmountStep::Release);
+        // docker cp: the same id twice.
+        assert_eq!(next_unmount_step(&mounted(&["1", "1"]), &me(), "1"), UnmountStep::DropReference);
+        // An id that never held it, while others do.
+        assert_eq!(next_unmount_step(&mounted(&["1"]), &me(), "9"), UnmountStep::DropReference);
+    }
+
+    #[test]
+    fn an_interrupted_release_is_finished_and_a_lost_volume_is_left() {
+        for stage in [Stage::Fencing, Stage::Releasing(None)] {
+            assert_eq!(next_unmount_step(&owned_by("a", stage, &[]), &me(), "1"), UnmountStep::FinishRelease);
+        }
+        assert_eq!(next_unmount_step(&owned_by("b", Stage::Mounted(None), &["1"]), &me(), "1"), UnmountStep::Leave);
+        let mut free = owned_by("a", Stage::Mounted(None), &[]);
+        free.ownership = Ownership::Free;
+        assert_eq!(next_unmount_step(&free, &me(), "1"), UnmountStep::Leave);
+    }
+}
