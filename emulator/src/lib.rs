@@ -25,8 +25,12 @@
 //! ```
 
 pub mod array;
+mod cli;
+mod control;
 pub mod datapath;
 mod emulator;
 pub mod faults;
+pub mod server;
+mod wsapi;
 
 pub use self::emulator::Emulator;

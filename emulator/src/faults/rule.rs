@@ -98,6 +98,11 @@ pub enum FaultKind {
     PartialRemoval,
     /// For removals of VLUNs: answer with success, do nothing.
     LyingRemoval,
+    /// For the interactive command line: print this text in place of the next prompt.
+    WrongPrompt {
+        /// The text.
+        prompt: String,
+    },
 }
 
 /// HTTP status of an injected error that names none.

@@ -1,0 +1,160 @@
+//! `hpe3par-emulator`: an HPE 3PAR array in one process.
+
+use std::{net::SocketAddr, process::ExitCode, time::Duration};
+
+use anyhow::Context as _;
+use clap::{Args, Parser, Subcommand};
+use hpe3par_emulator::{Emulator, server::TlsMode};
+use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+/// Longest time that stopping may take before the process ends anyway.
+const STOP_WITHIN: Duration = Duration::from_secs(8);
+
+/// An HPE 3PAR array in one process: REST interface (WSAPI), SSH command line and control interface on one state.
+///
+/// Nothing is stored; every start gives a fresh array with the CPGs FC_r6 and SSD_r6, the domain UNIT_TEST_DOMAIN and
+/// two nodes with two Fibre Channel and two iSCSI target ports each.
+#[derive(Debug, Parser)]
+#[command(name = "hpe3par-emulator", version, after_help = EXAMPLES)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  Any free ports, HTTPS with a certificate made at start:
+      hpe3par-emulator serve
+
+  Fixed ports and plain HTTP:
+      hpe3par-emulator serve --wsapi 127.0.0.1:8008 --tls off --ssh 127.0.0.1:2222
+
+  Talk to it (the addresses are in the ready line on stdout):
+      curl --cacert ca.pem -d '{\"user\":\"3paradm\",\"password\":\"3pardata\"}' https://127.0.0.1:PORT/api/v1/credentials
+      ssh -p PORT 3paradm@127.0.0.1 showvlun -t
+      curl http://CONTROL/state
+
+Once all interfaces accept connections, one JSON line is printed on stdout:
+  {\"event\":\"ready\",\"wsapi\":\"https://127.0.0.1:PORT/api/v1\",\"ssh\":\"127.0.0.1:PORT\",\"iscsi\":[...],\"control\":\"127.0.0.1:PORT\",...}
+Logs go to stderr; set RUST_LOG (for example RUST_LOG=debug) for more. SIGTERM and SIGINT end the program with exit code 0.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start the array and serve until SIGTERM or SIGINT.
+    #[command(after_help = EXAMPLES)]
+    Serve(Serve),
+}
+
+#[derive(Debug, Args)]
+struct Serve {
+    /// Address of the REST interface; port 0 means any free port.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    wsapi: SocketAddr,
+
+    /// TLS of the REST interface: `off`, `self-signed` (an own authority and a certificate for localhost, 127.0.0.1, ::1
+    /// and the listening address; the authority's certificate is in the ready line and at /identity) or CERT:KEY, two PEM
+    /// files.
+    #[arg(long, value_name = "MODE", default_value = "self-signed")]
+    tls: TlsMode,
+
+    /// Address of the SSH command line; port 0 means any free port.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    ssh: SocketAddr,
+
+    /// Address of the control interface (state, ledger, events, faults, reset). It has no login, so it should stay on a
+    /// loopback address.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    control: SocketAddr,
+
+    /// Up to four addresses that the array's iSCSI ports 0:2:1, 0:2:2, 1:2:1 and 1:2:2 advertise. Only advertised for now:
+    /// this release has no iSCSI target listening there.
+    #[arg(long, value_name = "ADDR,ADDR", value_delimiter = ',')]
+    iscsi: Vec<SocketAddr>,
+
+    /// Name of the array's account, for both interfaces.
+    #[arg(long, value_name = "NAME", default_value = "3paradm")]
+    user: String,
+
+    /// Password of the account.
+    #[arg(long, value_name = "PW", default_value = "3pardata", hide_default_value = true)]
+    password: String,
+
+    /// Seed of everything that looks random, the SSH host key included. Without it the host key is new at every start.
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+
+    /// Folder to keep the state in. Not offered by this release.
+    #[arg(long, value_name = "DIR")]
+    state: Option<std::path::PathBuf>,
+
+    /// Settings file. Not offered by this release.
+    #[arg(long, value_name = "FILE")]
+    config: Option<std::path::PathBuf>,
+}
+
+fn main() -> ExitCode {
+    let Command::Serve(options) = CommandLine::parse().command;
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,russh=warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    match run(options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // One line for people, with the causes.
+            eprintln!("hpe3par-emulator: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: Serve) -> anyhow::Result<()> {
+    if let Some(folder) = &options.state {
+        anyhow::bail!(
+            "--state {} cannot be honoured: this release keeps its state in memory only; start without --state",
+            folder.display()
+        );
+    }
+    if let Some(file) = &options.config {
+        anyhow::bail!("--config {} cannot be honoured: this release is set up by its options only", file.display());
+    }
+    let runtime = tokio::runtime::Runtime::new().context("cannot start the worker threads")?;
+    let served = runtime.block_on(serve(options));
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    served
+}
+
+async fn serve(options: Serve) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    let mut builder = Emulator::builder()
+        .wsapi(options.wsapi)
+        .tls(options.tls)
+        .ssh(options.ssh)
+        .control(options.control)
+        .iscsi_portals(options.iscsi)
+        .account(&options.user, options.password.into());
+    if let Some(seed) = options.seed {
+        builder = builder.seed(seed);
+    }
+    let running = builder.start().await?;
+    let ready = json!({
+        "event": "ready",
+        "wsapi": running.wsapi_url(),
+        "ssh": running.ssh_addr().to_string(),
+        "iscsi": running.iscsi_portals().iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "control": running.control_addr().to_string(),
+        "user": options.user,
+        "tls_certificate": running.ca_pem(),
+        "ssh_host_key": running.ssh_host_key(),
+    });
+    println!("{ready}");
+    tokio::select! {
+        _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
+        _ = interrupt.recv() => tracing::info!("SIGINT: stopping"),
+    }
+    if tokio::time::timeout(STOP_WITHIN, running.shutdown()).await.is_err() {
+        tracing::warn!("some connections did not end in time and are dropped");
+    }
+    Ok(())
+}

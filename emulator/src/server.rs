@@ -1,0 +1,329 @@
+//! Starting and stopping the front ends of an array.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), hpe3par_emulator::server::StartError> {
+//! use hpe3par_emulator::Emulator;
+//!
+//! let array = Emulator::builder().seed(7).start().await?;
+//! println!("REST at {}, SSH at {}", array.wsapi_url(), array.ssh_addr());
+//! array.shutdown().await;
+//! # Ok(())
+//! # }
+//! ```
+
+mod cut;
+mod front_end;
+mod tls;
+
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+};
+
+use secrecy::SecretString;
+use tokio::task::JoinHandle;
+
+pub use self::tls::{TlsError, TlsMode};
+pub use crate::cli::HostKeyError;
+pub(crate) use self::{
+    cut::Cut,
+    front_end::{Connection, FrontEnd, Listening},
+    tls::ServerCertificate,
+};
+use crate::{
+    Emulator,
+    array::ArrayConfig,
+    cli, control, wsapi,
+};
+
+impl Emulator {
+    /// Settings for an array that listens on sockets; [`EmulatorBuilder::start`] starts it.
+    #[must_use]
+    pub fn builder() -> EmulatorBuilder {
+        EmulatorBuilder::default()
+    }
+}
+
+/// Any free port of the loopback interface.
+const ANY_LOOPBACK_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+/// Why an array did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An address could not be listened on.
+    #[error("cannot listen on {address} for the {front_end}: {source}; choose another address or port 0 for any free port")]
+    Listen {
+        /// Which interface.
+        front_end: &'static str,
+        /// The address asked for.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The control interface has no login and may only be reached from this machine.
+    #[error("the control interface has no login: {0} is not a loopback address; use 127.0.0.1:PORT")]
+    ControlNotLoopback(SocketAddr),
+    /// There are four iSCSI ports.
+    #[error("{0} iSCSI addresses were given, but the array has four iSCSI ports")]
+    TooManyPortals(usize),
+    /// TLS could not be set up.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The SSH host key could not be made.
+    #[error(transparent)]
+    HostKey(#[from] HostKeyError),
+}
+
+/// What an array is started with. Every setting has a default: loopback addresses with any free port, HTTPS with an
+/// own certificate, account `3paradm` / `3pardata`.
+#[derive(Debug, Clone)]
+pub struct EmulatorBuilder {
+    array: ArrayConfig,
+    wsapi: SocketAddr,
+    tls: TlsMode,
+    ssh: SocketAddr,
+    control: SocketAddr,
+    seed: Option<u64>,
+}
+
+impl Default for EmulatorBuilder {
+    fn default() -> Self {
+        Self {
+            array: ArrayConfig::default(),
+            wsapi: ANY_LOOPBACK_PORT,
+            tls: TlsMode::default(),
+            ssh: ANY_LOOPBACK_PORT,
+            control: ANY_LOOPBACK_PORT,
+            seed: None,
+        }
+    }
+}
+
+impl EmulatorBuilder {
+    /// Replaces all settings of the array itself (identity, personality, limits); call it before the other setters
+    /// that concern the array ([`Self::iscsi_portals`], [`Self::account`], [`Self::seed`]).
+    #[must_use]
+    pub fn array(mut self, config: ArrayConfig) -> Self {
+        self.array = config;
+        self
+    }
+
+    /// Address of the REST interface.
+    #[must_use]
+    pub fn wsapi(mut self, address: SocketAddr) -> Self {
+        self.wsapi = address;
+        self
+    }
+
+    /// TLS of the REST interface.
+    #[must_use]
+    pub fn tls(mut self, mode: TlsMode) -> Self {
+        self.tls = mode;
+        self
+    }
+
+    /// Address of the SSH command line.
+    #[must_use]
+    pub fn ssh(mut self, address: SocketAddr) -> Self {
+        self.ssh = address;
+        self
+    }
+
+    /// Address of the control interface; it has to be a loopback address.
+    #[must_use]
+    pub fn control(mut self, address: SocketAddr) -> Self {
+        self.control = address;
+        self
+    }
+
+    /// Addresses that the four iSCSI ports advertise, in the order 0:2:1, 0:2:2, 1:2:1, 1:2:2.
+    #[must_use]
+    pub fn iscsi_portals(mut self, portals: Vec<SocketAddr>) -> Self {
+        self.array.iscsi_portals = portals;
+        self
+    }
+
+    /// Account of the array, for both interfaces.
+    #[must_use]
+    pub fn account(mut self, user: &str, password: SecretString) -> Self {
+        user.clone_into(&mut self.array.user);
+        self.array.password = password;
+        self
+    }
+
+    /// Seed of everything that looks random in the array, and of the SSH host key.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.array.seed = seed;
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Starts the array; every interface accepts connections when this returns.
+    ///
+    /// # Errors
+    /// When an address cannot be used, or certificate or host key cannot be made.
+    pub async fn start(self) -> Result<RunningEmulator, StartError> {
+        if !self.control.ip().is_loopback() {
+            return Err(StartError::ControlNotLoopback(self.control));
+        }
+        if self.array.iscsi_portals.len() > 4 {
+            return Err(StartError::TooManyPortals(self.array.iscsi_portals.len()));
+        }
+        let certificate = ServerCertificate::prepare(&self.tls, self.wsapi)?;
+        let host_key = cli::host_key(self.seed)?;
+        let ssh_host_key = cli::public_line(&host_key)?;
+        let identity = control::Identity {
+            user: self.array.user.clone(),
+            ca_pem: certificate.as_ref().map(|made| made.trust_anchor.clone()),
+            certificate_pem: certificate.as_ref().map(|made| made.leaf.clone()),
+            ssh_host_key,
+        };
+        let emulator = Emulator::new(self.array);
+
+        let scheme = if certificate.is_some() { "https" } else { "http" };
+        let acceptor = certificate.map(|made| made.acceptor);
+        let listening = listen("REST interface", self.wsapi)?;
+        let wsapi_url = format!("{scheme}://{}/api/v1", listening.address());
+        let service = wsapi::service(emulator.clone(), listening.address().port());
+        let wsapi = listening.serve(move |connection| wsapi::serve(service.clone(), acceptor.clone(), connection));
+
+        let shared = Arc::new(cli::Shared::new(emulator.clone()));
+        let protocol = Arc::new(cli::protocol(host_key));
+        let ssh = listen("SSH command line", self.ssh)?
+            .serve(move |connection| cli::serve(Arc::clone(&shared), Arc::clone(&protocol), connection));
+
+        let front_ends = Arc::new(FrontEnds { wsapi, ssh });
+        let context = control::Context::new(emulator.clone(), identity.clone(), &wsapi_url, Arc::clone(&front_ends));
+        let service = control::service(context);
+        let control = listen("control interface", self.control)?
+            .serve(move |connection| control::serve(service.clone(), connection));
+
+        let kept = emulator.clone();
+        let timekeeper = tokio::spawn(async move { kept.keep_time().await });
+        tracing::info!(wsapi = %wsapi_url, ssh = %front_ends.ssh.address(), control = %control.address(), "array started");
+        Ok(RunningEmulator { emulator, front_ends, control, wsapi_url, identity, timekeeper })
+    }
+}
+
+fn listen(front_end: &'static str, address: SocketAddr) -> Result<Listening, StartError> {
+    Listening::on(front_end, address).map_err(|source| StartError::Listen { front_end, address, source })
+}
+
+/// The two management interfaces, which can be cut.
+pub(crate) struct FrontEnds {
+    /// REST.
+    pub(crate) wsapi: FrontEnd,
+    /// Command line.
+    pub(crate) ssh: FrontEnd,
+}
+
+/// An array that is running. Dropping it leaves the interfaces open until the runtime ends; call
+/// [`RunningEmulator::shutdown`].
+pub struct RunningEmulator {
+    emulator: Emulator,
+    front_ends: Arc<FrontEnds>,
+    control: FrontEnd,
+    wsapi_url: String,
+    identity: control::Identity,
+    /// Lets things that are due happen at their time.
+    timekeeper: JoinHandle<()>,
+}
+
+impl RunningEmulator {
+    /// The array behind the interfaces, for callers in the same process.
+    #[must_use]
+    pub fn handle(&self) -> &Emulator {
+        &self.emulator
+    }
+
+    /// URL of the REST interface, ending in `/api/v1`.
+    #[must_use]
+    pub fn wsapi_url(&self) -> &str {
+        &self.wsapi_url
+    }
+
+    /// Address of the REST interface.
+    #[must_use]
+    pub fn wsapi_addr(&self) -> SocketAddr {
+        self.front_ends.wsapi.address()
+    }
+
+    /// Address of the SSH command line.
+    #[must_use]
+    pub fn ssh_addr(&self) -> SocketAddr {
+        self.front_ends.ssh.address()
+    }
+
+    /// Address of the control interface.
+    #[must_use]
+    pub fn control_addr(&self) -> SocketAddr {
+        self.control.address()
+    }
+
+    /// Addresses that the iSCSI ports advertise, in the order of the ports.
+    #[must_use]
+    pub fn iscsi_portals(&self) -> Vec<SocketAddr> {
+        self.emulator.iscsi_portals()
+    }
+
+    /// What a client trusts as root certificate, PEM; `None` for plain HTTP.
+    #[must_use]
+    pub fn ca_pem(&self) -> Option<&str> {
+        self.identity.ca_pem.as_deref()
+    }
+
+    /// The server certificate itself, PEM, for clients that pin it; `None` for plain HTTP.
+    #[must_use]
+    pub fn certificate_pem(&self) -> Option<&str> {
+        self.identity.certificate_pem.as_deref()
+    }
+
+    /// The SSH host key as `ssh-ed25519 AAAA…`. A `known_hosts` line is `[127.0.0.1]:PORT` and this.
+    #[must_use]
+    pub fn ssh_host_key(&self) -> &str {
+        &self.identity.ssh_host_key
+    }
+
+    /// Cuts the REST interface off: new connections are refused, existing ones are reset.
+    ///
+    /// # Errors
+    /// When the address could not be kept reserved.
+    pub async fn pause_wsapi(&self) -> io::Result<()> {
+        self.front_ends.wsapi.pause().await
+    }
+
+    /// Opens the REST interface again on the same address. Sessions are still known.
+    ///
+    /// # Errors
+    /// When the address cannot be listened on any more.
+    pub async fn resume_wsapi(&self) -> io::Result<()> {
+        self.front_ends.wsapi.resume().await
+    }
+
+    /// Cuts the SSH command line off: new connections are refused, existing ones are reset.
+    ///
+    /// # Errors
+    /// When the address could not be kept reserved.
+    pub async fn pause_ssh(&self) -> io::Result<()> {
+        self.front_ends.ssh.pause().await
+    }
+
+    /// Opens the SSH command line again on the same address.
+    ///
+    /// # Errors
+    /// When the address cannot be listened on any more.
+    pub async fn resume_ssh(&self) -> io::Result<()> {
+        self.front_ends.ssh.resume().await
+    }
+
+    /// Closes every interface and ends its connections.
+    pub async fn shutdown(self) {
+        self.control.close().await;
+        self.front_ends.wsapi.close().await;
+        self.front_ends.ssh.close().await;
+        self.timekeeper.abort();
+        tracing::info!("array stopped");
+    }
+}
