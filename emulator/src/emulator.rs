@@ -117,12 +117,12 @@ impl Emulator {
 
     /// Puts the array back to a snapshot. Its time goes on from now; sessions of initiators are those of the snapshot.
     pub fn restore(&self, snapshot: Array) {
-        self.with(|array, _| *array = snapshot);
+        self.with(|array, _| *array = snapshot.in_place_of(array));
     }
 
     /// Puts the array back to its birth and empties the fault plan.
     pub fn reset(&self) {
-        self.with(|array, _| *array = Array::new(array.config().clone()));
+        self.with(|array, _| *array = Array::new(array.config().clone()).in_place_of(array));
         self.with_faults(FaultPlan::clear);
     }
 

@@ -232,7 +232,9 @@ impl Array {
             return Err(ArrayError::host_in_set());
         }
         if let Some(host) = self.hosts.remove(name) {
-            host.initiators.iter().for_each(|i| drop(self.host_of_initiator.remove(i)));
+            for initiator in &host.initiators {
+                self.host_of_initiator.remove(initiator);
+            }
             self.note(EventKind::HostRemoved { host: host.name });
         }
         Ok(())

@@ -165,9 +165,10 @@ impl Array {
     fn apply_paths(&mut self, host: &mut super::Host, change: Option<(Operation, Vec<Initiator>)>) {
         let Some((operation, paths)) = change else { return };
         for path in &paths {
-            match operation {
-                Operation::Add => drop(self.host_of_initiator.insert(path.clone(), host.id)),
-                Operation::Remove => drop(self.host_of_initiator.remove(path)),
+            if operation == Operation::Add {
+                self.host_of_initiator.insert(path.clone(), host.id);
+            } else {
+                self.host_of_initiator.remove(path);
             }
             self.nexuses.raise_unit_attention(path);
         }

@@ -55,6 +55,7 @@ pub use self::persona::Persona;
 pub use self::port::{IscsiPortInfo, LinkState, Port, PortProtocol, PortRow};
 pub use self::session::SessionKey;
 pub use self::sets::{CreateSet, ModifySet, ObjectSet, SetKind, SetRow};
+pub use self::system::Capacity;
 pub use self::timestamp::Timestamp;
 pub use self::vlun::{
     CreateVlun, CreatedVlun, PortPosInput, RemovalAnomaly, RemovedVlun, VlunAddress, VlunFilter, VlunKind, VlunRow,
@@ -123,11 +124,23 @@ impl Array {
     }
 
     /// Lets time pass: expires idle sessions and does removals that a fault has put off. Every command does this first; time never
-    /// goes back.
+    /// goes back. Lookups do not, so call it before a lookup when time may have passed
+    /// ([`Emulator::with`](crate::Emulator::with) does).
     pub fn advance(&mut self, now: Duration) {
         self.now = self.now.max(now);
         self.do_due_removals();
         self.expire_sessions();
+    }
+
+    /// Takes the place of `former` (reset, restore): time does not go back, and numbers of sessions, tasks and templates that
+    /// `former` gave out are not given out again.
+    #[must_use]
+    pub fn in_place_of(mut self, former: &Self) -> Self {
+        self.now = self.now.max(former.now);
+        self.vluns.number_after(&former.vluns);
+        self.nexuses.number_after(&former.nexuses);
+        self.data.number_after(&former.data);
+        self
     }
 
     /// When something will happen by itself next, apart from the expiry of sessions.

@@ -1,9 +1,7 @@
 //! The only source of random-looking values in the array, so that one seed gives one run.
 
-use serde::{Deserialize, Serialize};
-
 /// SplitMix64: small, seedable, good enough for session keys and UUIDs of an emulator.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone)]
 pub(crate) struct SeededRandom(u64);
 
 impl SeededRandom {

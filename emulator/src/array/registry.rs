@@ -3,10 +3,8 @@
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
 /// Objects `T` with a number and a unique name `N`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone)]
 pub(crate) struct Registry<N: Ord, T> {
     by_id: BTreeMap<u32, T>,
     by_name: BTreeMap<N, u32>,
@@ -87,15 +85,5 @@ impl<N: Ord + Clone, T> Registry<N, T> {
     /// All objects in the order of their numbers.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
         self.by_id.values()
-    }
-
-    /// All objects to change, in the order of their numbers.
-    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
-        self.by_id.values_mut()
-    }
-
-    /// How many objects there are.
-    pub(crate) fn len(&self) -> usize {
-        self.by_id.len()
     }
 }

@@ -275,7 +275,11 @@ impl Array {
     /// Notes on a host that it is in a set or no longer; its LUNs may change with that.
     fn mark_membership(&mut self, kind: SetKind, member: u32, set: u32, inside: bool) {
         let Some(host) = self.hosts.get_mut(member).filter(|_| kind == SetKind::Host) else { return };
-        if inside { drop(host.sets.insert(set)) } else { drop(host.sets.remove(&set)) }
+        if inside {
+            host.sets.insert(set);
+        } else {
+            host.sets.remove(&set);
+        }
         let initiators = host.initiators.clone();
         initiators.iter().for_each(|i| self.nexuses.raise_unit_attention(i));
     }

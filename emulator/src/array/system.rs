@@ -11,6 +11,17 @@ use super::identity::PortPos;
 use super::port::{LinkState, Port, PortRow};
 use super::{ApiVersion, Array};
 
+/// Raw capacity, MiB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capacity {
+    /// All disks.
+    pub total_mib: u64,
+    /// Taken by volumes.
+    pub allocated_mib: u64,
+    /// Not taken.
+    pub free_mib: u64,
+}
+
 impl Array {
     /// Answer of `GET /api`.
     #[must_use]
@@ -56,6 +67,13 @@ impl Array {
             "version": format!("{major}.{minor}.{revision}"), "sessionsInUse": self.sessions_in_use(),
             "systemResourceUsage": self.config.session_limit,
         })
+    }
+
+    /// Raw capacity of the array.
+    #[must_use]
+    pub fn capacity(&self) -> Capacity {
+        let (total_mib, allocated_mib, free_mib) = self.capacity_mib();
+        Capacity { total_mib, allocated_mib, free_mib }
     }
 
     /// Total, allocated and free raw capacity, MiB.

@@ -310,7 +310,7 @@ impl Array {
     /// How a request wants its space; deduplication needs solid state disks, Primera needs `tpvv` or `reduce`.
     fn provisioning_in_request(&self, body: &CreateVolume, cpg: &Cpg) -> Result<Provisioning, ArrayError> {
         let (thin, dedup, reduce) = (body.tpvv == Some(true), body.tdvv == Some(true), body.reduce == Some(true));
-        if (thin && dedup) || (thin && reduce) {
+        if thin && (dedup || reduce) {
             return Err(ArrayError::parameter_conflict().with_ref(if dedup { "tpvv,tdvv" } else { "tpvv,reduce" }));
         }
         if self.config.personality.is_primera() && !thin && !reduce {

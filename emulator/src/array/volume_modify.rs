@@ -174,6 +174,8 @@ impl Array {
             return Err(ArrayError::retained());
         }
         if let Some(volume) = self.volumes.remove(name) {
+            // A write that lingers after its export must not reach a later volume with the same number.
+            self.abort_tasks(|task| task.is_for(volume.id));
             self.note(EventKind::VolumeRemoved { volume: volume.name });
         }
         Ok(())

@@ -1,4 +1,5 @@
-//! The data of a volume: sparse pages that are shared between a volume and its copies until one of them is written.
+//! The data of a volume: sparse pages that a volume shares with its copies, and an array with its snapshots, until one of them
+//! is written.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ pub const PAGE_BYTES: usize = 4096;
 /// Sparse pages; what was never written reads as zeros.
 #[derive(Debug, Clone, Default)]
 pub struct BlockStore {
-    pages: BTreeMap<u64, Arc<[u8]>>,
+    pages: Arc<BTreeMap<u64, Arc<[u8]>>>,
 }
 
 /// An injected fault: reads that touch the range end with MEDIUM ERROR.
@@ -71,11 +72,12 @@ impl BlockStore {
 
     /// Writes `data` at `offset`.
     pub(crate) fn write(&mut self, offset: u64, data: &[u8]) {
+        let pages = Arc::make_mut(&mut self.pages);
         let mut done = 0;
         while done < data.len() {
             let (page, start) = locate(offset + done as u64);
             let count = (PAGE_BYTES - start).min(data.len() - done);
-            let held = self.pages.entry(page).or_insert_with(|| Arc::from([0u8; PAGE_BYTES].as_slice()));
+            let held = pages.entry(page).or_insert_with(|| Arc::from([0u8; PAGE_BYTES].as_slice()));
             Arc::make_mut(held)[start..start + count].copy_from_slice(&data[done..done + count]);
             done += count;
         }

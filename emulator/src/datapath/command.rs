@@ -6,6 +6,9 @@ use std::time::Duration;
 use super::{ReadFault, Sense, SessionId};
 use crate::array::{Array, ArrayError, Lun, VlunGeneration, Volume, VolumeName, Wwn};
 
+/// Most bytes that one read may ask for.
+pub const TRANSFER_MAX: usize = 64 << 20;
+
 /// Why a command did not end well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum IoError {
@@ -100,12 +103,15 @@ impl Array {
     /// READ. What was never written reads as zeros.
     ///
     /// # Errors
-    /// LOGICAL UNIT NOT SUPPORTED, LOGICAL BLOCK ADDRESS OUT OF RANGE, UNRECOVERED READ ERROR where a fault is injected, or
+    /// LOGICAL UNIT NOT SUPPORTED, INVALID FIELD IN CDB above [`TRANSFER_MAX`], LOGICAL BLOCK ADDRESS OUT OF RANGE, UNRECOVERED READ ERROR where a fault is injected, or
     /// [`IoError::NexusLost`].
     pub fn read(&mut self, now: Duration, session: SessionId, lun: Lun, offset: u64, length: usize) -> Result<Vec<u8>, IoError> {
         self.advance(now);
         let id = self.volume_behind(session, lun)?.1.id;
         let volume = self.volumes.get_mut(id).ok_or(IoError::Sense(Sense::LUN_NOT_SUPPORTED))?;
+        if length > TRANSFER_MAX {
+            return Err(IoError::Sense(Sense::INVALID_FIELD));
+        }
         let end = offset.checked_add(length as u64);
         if end.is_none_or(|end| end > volume.size_bytes()) {
             return Err(IoError::Sense(Sense::OUT_OF_RANGE));
@@ -149,11 +155,11 @@ impl Array {
     /// Reads the medium of a volume past every mask and fault, for checkers.
     ///
     /// # Errors
-    /// 23 when the volume does not exist, 43 when the range is not inside it.
+    /// 23 when the volume does not exist, 43 when the range is not inside it or longer than [`TRANSFER_MAX`].
     pub fn peek(&self, volume: &str, offset: u64, length: usize) -> Result<Vec<u8>, ArrayError> {
         let volume = self.volume(volume)?;
         let end = offset.checked_add(length as u64);
-        if end.is_none_or(|end| end > volume.size_bytes()) {
+        if length > TRANSFER_MAX || end.is_none_or(|end| end > volume.size_bytes()) {
             return Err(ArrayError::exceeds_range().with_ref("offset"));
         }
         let mut buffer = vec![0; length];

@@ -13,7 +13,7 @@ mod task;
 mod tests;
 
 pub use self::block::{BlockStore, PAGE_BYTES, ReadFault};
-pub use self::command::{Inquiry, IoError};
+pub use self::command::{Inquiry, IoError, TRANSFER_MAX};
 pub use self::ledger::{Ledger, LedgerEntry, LedgerQuery, Verdict, WriteLabel};
 pub use self::nexus::{LoginError, Nexus, SessionId};
 pub(crate) use self::nexus::NexusTable;

@@ -57,6 +57,11 @@ pub(crate) struct NexusTable {
 }
 
 impl NexusTable {
+    /// Goes on numbering where another one stopped, so that a number held by a live connection never means another session.
+    pub(crate) fn number_after(&mut self, other: &Self) {
+        self.made = self.made.max(other.made);
+    }
+
     pub(crate) fn get(&self, id: SessionId) -> Option<&Nexus> {
         self.sessions.get(&id)
     }

@@ -55,6 +55,11 @@ impl Task {
         self.session == session
     }
 
+    /// Whether it was received for a volume.
+    pub(crate) fn is_for(&self, volume: u32) -> bool {
+        self.volume == Some(volume)
+    }
+
     fn path(&self) -> (Initiator, PortPos) {
         (self.initiator.clone(), self.port)
     }
@@ -70,6 +75,13 @@ pub(crate) struct DataPath {
     tasks: BTreeMap<TaskId, Task>,
     made: u64,
     pub(crate) ledger: Ledger,
+}
+
+impl DataPath {
+    /// Goes on numbering where another one stopped, so that a number held by a live connection never means another write.
+    pub(crate) fn number_after(&mut self, other: &Self) {
+        self.made = self.made.max(other.made);
+    }
 }
 
 impl Array {
@@ -172,20 +184,21 @@ impl Array {
         &self.data.ledger
     }
 
-    /// Aborts the undecided writes that `which` picks; gives how many.
+    /// Aborts the undecided writes that `which` picks; gives how many. Answers of decided writes that nobody has asked for go too.
     pub(crate) fn abort_tasks(&mut self, which: impl Fn(&Task) -> bool) -> usize {
-        let picked = |t: &Task| t.is_undecided() && which(t);
-        let ids: Vec<TaskId> = self.data.tasks.iter().filter(|(_, t)| picked(t)).map(|(id, _)| *id).collect();
-        ids.iter().for_each(|id| self.abort_task(*id));
-        ids.len()
+        let picked: Vec<TaskId> = self.data.tasks.iter().filter(|(_, t)| which(t)).map(|(id, _)| *id).collect();
+        picked.into_iter().filter(|id| self.abort_task(*id)).count()
     }
 
-    /// Aborts one write; its issuer will get no answer other than that.
-    pub(crate) fn abort_task(&mut self, id: TaskId) {
-        if let Some(task) = self.data.tasks.remove(&id) {
+    /// Aborts one write, so that its issuer gets no answer other than that; tells whether its fate was still open.
+    pub(crate) fn abort_task(&mut self, id: TaskId) -> bool {
+        let Some(task) = self.data.tasks.remove(&id) else { return false };
+        let open = task.is_undecided();
+        if open {
             let (generation, volume) = (task.generation(), task.volume);
             self.enter(&task, generation, volume, Verdict::Aborted);
         }
+        open
     }
 
     /// The received writes on a template, apart from those on paths that are kept.
@@ -210,23 +223,29 @@ impl Array {
 
     /// Decides an undecided write. With `settling` its template is still in force by definition.
     fn decide(&mut self, id: TaskId, settling: bool) {
-        let Some(task) = self.data.tasks.get(&id).filter(|t| t.is_undecided()).cloned() else { return };
-        let now_reached = self.resolve(&task.path(), task.lun).map(|t| (t.generation, t.volume));
-        let reached = match task.stage {
+        let Some(mut task) = self.data.tasks.remove(&id) else { return };
+        if task.is_undecided() {
+            let reached = self.reached_by(&task, settling);
+            let verdict = match reached {
+                None => Verdict::Rejected(Sense::LUN_NOT_SUPPORTED),
+                Some((_, volume)) => self.put_on_medium(volume, task.offset, &task.data),
+            };
+            self.enter(&task, reached.map(|r| r.0), reached.map(|r| r.1), verdict);
+            task.stage = Stage::Decided(verdict);
+            task.data = Vec::new();
+        }
+        self.data.tasks.insert(id, task);
+    }
+
+    /// Template and volume that an undecided write reaches at the current time.
+    fn reached_by(&self, task: &Task, settling: bool) -> Option<(VlunGeneration, u32)> {
+        let in_force = || self.resolve(&task.path(), task.lun).map(|t| (t.generation, t.volume));
+        match task.stage {
             Stage::Received(generation) if settling => task.volume.map(|v| (generation, v)),
-            Stage::Received(generation) => now_reached.filter(|(g, _)| *g == generation),
+            Stage::Received(generation) => in_force().filter(|(g, _)| *g == generation),
             Stage::Lingering(generation, until) if self.now <= until => task.volume.map(|v| (generation, v)),
             Stage::Lingering(..) | Stage::Decided(_) => None,
-            Stage::OnTheWire => now_reached,
-        };
-        let verdict = match reached {
-            None => Verdict::Rejected(Sense::LUN_NOT_SUPPORTED),
-            Some((_, volume)) => self.put_on_medium(volume, task.offset, &task.data),
-        };
-        self.enter(&task, reached.map(|r| r.0), reached.map(|r| r.1), verdict);
-        if let Some(held) = self.data.tasks.get_mut(&id) {
-            held.stage = Stage::Decided(verdict);
-            held.data = Vec::new();
+            Stage::OnTheWire => in_force(),
         }
     }
 

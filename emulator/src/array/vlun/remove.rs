@@ -144,8 +144,8 @@ impl Array {
                 [tasks.len(), 0, 0]
             }
             InflightPolicy::Abort => {
-                tasks.iter().for_each(|task| self.abort_task(*task));
-                [0, tasks.len(), 0]
+                let aborted = tasks.into_iter().filter(|task| self.abort_task(*task)).count();
+                [0, aborted, 0]
             }
             InflightPolicy::Linger(time) => {
                 let until = self.now.saturating_add(time);

@@ -30,6 +30,11 @@ fn index<K: Ord>(map: &mut BTreeMap<K, ByLun>, key: K, lun: Lun, generation: Vlu
 }
 
 impl VlunTable {
+    /// Goes on numbering where another one stopped.
+    pub(crate) fn number_after(&mut self, other: &Self) {
+        self.made = self.made.max(other.made);
+    }
+
     /// A number that no template ever had.
     pub(crate) fn next_generation(&mut self) -> VlunGeneration {
         self.made += 1;
@@ -145,7 +150,7 @@ impl VlunTable {
         for template in self.of_volume(volume) {
             match template.target {
                 VlunTarget::Port(_) => return true,
-                VlunTarget::Host(host) | VlunTarget::MatchedSet(host, _) => drop(hosts.insert(host)),
+                VlunTarget::Host(host) | VlunTarget::MatchedSet(host, _) => hosts.extend([host]),
                 VlunTarget::HostSet(set) => hosts.extend(members(set).iter().copied()),
             }
         }
