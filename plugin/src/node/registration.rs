@@ -14,7 +14,7 @@ use tokio::sync::{Mutex, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-pub use error::RegistrationError;
+pub use error::{RegistrationError, Rivals};
 pub use records::{Machine, NodeHosts, RegisteredNode, Registrant, is_alive, live_nodes, node_of_host};
 
 use self::registrar::Registrar;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::records::{NodeHosts, RegisteredNode, Registrant, read};
-use super::{REGISTRATION_TTL, RegistrationError};
+use super::{REGISTRATION_TTL, RegistrationError, Rivals};
 use crate::array::HostName;
 use crate::store::{Change, Committed, Entry, Guard, LeaseId, MetadataStore, Revision, StoreError, Transaction, keys};
 
@@ -140,13 +140,12 @@ impl Registrar {
     /// plugin before it started (a restart of the plugin, or a reboot).
     fn check_replaceable(&self, mine: &RegisteredNode, found: &RegisteredNode) -> Result<(), RegistrationError> {
         let own = [self.lease, self.former].contains(&Some(LeaseId(found.lease)));
-        let (node, here, there) = (mine.node_id.clone(), mine.machine(), found.machine());
         if own {
             Ok(())
         } else if found.machine_id != mine.machine_id {
-            Err(RegistrationError::DuplicateNode { node, here, there })
+            Err(RegistrationError::DuplicateNode(rivals(mine, found)))
         } else if self.was_registered {
-            Err(RegistrationError::Replaced { node, here, there })
+            Err(RegistrationError::Replaced(rivals(mine, found)))
         } else {
             Ok(())
         }
@@ -202,15 +201,23 @@ fn check_others(mine: &RegisteredNode, entries: &[Entry], before: Option<Revisio
         if other.node_id == mine.node_id {
             continue;
         }
-        let (node, here, there) = (mine.node_id.clone(), mine.machine(), other.machine());
         if let Some(initiator) = mine.shared_initiator(&other) {
-            return Err(RegistrationError::SharedInitiator { initiator, node, here, other: other.node_id, there });
+            return Err(RegistrationError::SharedInitiator { initiator, rivals: rivals(mine, &other) });
         }
         if let Some((array, host)) = mine.shared_host(&other) {
-            return Err(RegistrationError::SharedHost { array, host, node, here, other: other.node_id, there });
+            return Err(RegistrationError::SharedHost { array, host, rivals: rivals(mine, &other) });
         }
     }
     Ok(())
+}
+
+fn rivals(mine: &RegisteredNode, other: &RegisteredNode) -> Box<Rivals> {
+    Box::new(Rivals {
+        node: mine.node_id.clone(),
+        here: mine.machine(),
+        other: other.node_id.clone(),
+        there: other.machine(),
+    })
 }
 
 fn json<T: serde::Serialize>(key: &str, value: &T) -> Result<Vec<u8>, RegistrationError> {
