@@ -30,8 +30,8 @@ async fn configuration(State(api): State<Api>) -> Answer {
 }
 
 async fn capacity(State(api): State<Api>) -> Answer {
-    let (total, allocated, free) = api.read(|array| array.capacity_mib());
-    let all = capacity_row(total, allocated, free);
+    let capacity = api.read(|array| array.capacity());
+    let all = capacity_row(capacity.total_mib, capacity.allocated_mib, capacity.free_mib);
     let none = capacity_row(0, 0, 0);
     // The emulated array does not tell its disk classes apart.
     Ok(object(&json!({"allCapacity": all, "FCCapacity": all, "NLCapacity": none, "SSDCapacity": none})))

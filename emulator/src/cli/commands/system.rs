@@ -11,12 +11,11 @@ const NO_OPTIONS: Known = Known { flags: &["-d"], valued: &[] };
 /// Runs `showsys`; `-space` prints the lines that clients read the capacity from.
 pub(super) fn show(invocation: &Invocation<'_>) -> Result<Outcome, Outcome> {
     let options = invocation.options(Known { flags: &["-d", "-space"], valued: &[] })?;
-    let (config, (total_mib, allocated_mib, free_mib)) =
-        invocation.read(|array| (array.config().clone(), array.capacity_mib()));
+    let (config, capacity) = invocation.read(|array| (array.config().clone(), array.capacity()));
     if options.has("-space") {
         return Ok(Outcome::Done(format!(
             "------------- System Capacity (MB) -------------\nTotal Capacity                 : {:>12}\n  Allocated                    : {:>12}\n  Free                         : {:>12}\n  Unavailable                  : {:>12}\n  Failed                       : {:>12}\n",
-            total_mib, allocated_mib, free_mib, 0, 0
+            capacity.total_mib, capacity.allocated_mib, capacity.free_mib, 0, 0
         )));
     }
     let mut table = Table::new(vec![
@@ -51,9 +50,9 @@ pub(super) fn show(invocation: &Invocation<'_>) -> Result<Outcome, Outcome> {
         "2".to_owned(),
         "0".to_owned(),
         "Off".to_owned(),
-        total_mib.to_string(),
-        allocated_mib.to_string(),
-        free_mib.to_string(),
+        capacity.total_mib.to_string(),
+        capacity.allocated_mib.to_string(),
+        capacity.free_mib.to_string(),
         "0".to_owned(),
     ]);
     Ok(Outcome::Done(table.render(options.style(invocation.style))))
