@@ -186,9 +186,9 @@ async fn a_lease_that_is_not_renewed_takes_its_keys_along(store: &dyn MetadataSt
 }
 
 async fn a_lease_lives_while_it_is_renewed(store: &dyn MetadataStore) {
-    let lease = store.grant_lease(Duration::from_secs(2)).await.unwrap();
+    let lease = store.grant_lease(Duration::from_secs(4)).await.unwrap();
     apply(store, vec![put_leased("/l/a", lease)]).await;
-    for _ in 0..8 {
+    for _ in 0..10 {
         tokio::time::sleep(Duration::from_millis(600)).await;
         store.keep_alive(lease).await.unwrap();
     }

@@ -12,7 +12,7 @@ mod watch;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use etcd_client::GetOptions;
+use etcd_client::{GetOptions, ResponseHeader};
 
 pub use settings::{ClientCertificate, EtcdSettings, EtcdSettingsError};
 
@@ -45,7 +45,7 @@ impl MetadataStore for EtcdStore {
             .members
             .ask(|mut member| async move { member.kv().get(key, None).await })
             .await
-            .map_err(|fault| fault.into_error(operation))?;
+            .map_err(|fault| fault.into_error(&operation))?;
         Ok(answer.kvs().first().map(entry))
     }
 
@@ -55,8 +55,8 @@ impl MetadataStore for EtcdStore {
             .members
             .ask(|mut member| async move { member.kv().get(prefix, Some(GetOptions::new().with_prefix())).await })
             .await
-            .map_err(|fault| fault.into_error(operation))?;
-        let revision = answer.header().map_or(Revision::default(), |header| Revision(header.revision()));
+            .map_err(|fault| fault.into_error(&operation))?;
+        let revision = revision_of(answer.header(), &operation)?;
         Ok((answer.kvs().iter().map(entry).collect(), revision))
     }
 
@@ -67,11 +67,11 @@ impl MetadataStore for EtcdStore {
             .members
             .tell_once(|mut member| async move { member.kv().txn(sent).await })
             .await
-            .map_err(|fault| lease_of(&transaction, &fault).unwrap_or_else(|| fault.into_error(operation)))?;
+            .map_err(|fault| lease_of(&transaction, &fault).unwrap_or_else(|| fault.into_error(&operation)))?;
         if !answer.succeeded() {
             return Ok(Committed::No);
         }
-        Ok(Committed::Yes(answer.header().map_or(Revision::default(), |header| Revision(header.revision()))))
+        Ok(Committed::Yes(revision_of(answer.header(), &operation)?))
     }
 
     async fn watch(&self, prefix: &str, after: Revision) -> Result<Box<dyn Watch>, StoreError> {
@@ -86,7 +86,7 @@ impl MetadataStore for EtcdStore {
             .members
             .ask(|mut member| async move { member.client.lease_grant(seconds, None).await })
             .await
-            .map_err(|fault| fault.into_error(operation))?;
+            .map_err(|fault| fault.into_error(&operation))?;
         Ok(LeaseId(answer.id()))
     }
 
@@ -95,7 +95,7 @@ impl MetadataStore for EtcdStore {
         self.members
             .ask(|mut member| async move { member.keep_alive(lease).await })
             .await
-            .map_err(|fault| fault.into_error(operation))?
+            .map_err(|fault| fault.into_error(&operation))?
             .then_some(())
             .ok_or(StoreError::LeaseLost(lease))
     }
@@ -105,9 +105,16 @@ impl MetadataStore for EtcdStore {
         let answer = self.members.ask(|mut member| async move { member.client.lease_revoke(lease.0).await }).await;
         match answer {
             Ok(_) | Err(Fault::NotFound(_)) => Ok(()),
-            Err(fault) => Err(fault.into_error(operation)),
+            Err(fault) => Err(fault.into_error(&operation)),
         }
     }
+}
+
+/// The store's revision in an answer. etcd always gives it.
+fn revision_of(header: Option<&ResponseHeader>, operation: &str) -> Result<Revision, StoreError> {
+    let missing =
+        || StoreError::Unavailable { operation: operation.to_owned(), reason: "the answer has no revision".to_owned() };
+    header.map(|header| Revision(header.revision())).ok_or_else(missing)
 }
 
 /// The lease a refused transaction must have lost: the only thing etcd may not find in one is a lease.

@@ -41,7 +41,8 @@ impl Fault {
     }
 
     /// As the error of `operation`.
-    pub(super) fn into_error(self, operation: String) -> StoreError {
+    pub(super) fn into_error(self, operation: &str) -> StoreError {
+        let operation = operation.to_owned();
         match self {
             Self::Unavailable(reason) => StoreError::Unavailable { operation, reason },
             Self::Refused(reason) | Self::NotFound(reason) => StoreError::Refused { operation, reason },

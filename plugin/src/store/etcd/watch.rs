@@ -45,7 +45,7 @@ impl EtcdWatch {
                 }
             })
             .await;
-        let (stream, first) = opened.map_err(|fault| fault.into_error(operation.clone()))?;
+        let (stream, first) = opened.map_err(|fault| fault.into_error(&operation))?;
         let mut watch =
             Self { operation, stream, arrived: VecDeque::new(), heard: Instant::now(), asked: None, failed: None };
         watch.take(first)?;
