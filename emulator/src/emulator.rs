@@ -140,3 +140,71 @@ impl Emulator {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+    use crate::array::{CreateHost, CreateVlun, CreateVolume, RemovalAnomaly, VlunFilter};
+    use crate::faults::{FaultKind, FaultRule};
+
+    /// An array whose seconds the test counts.
+    fn with_hand_clock() -> (Emulator, Arc<AtomicU64>) {
+        let seconds = Arc::new(AtomicU64::new(0));
+        let hand = Arc::clone(&seconds);
+        (
+            Emulator::with_clock(ArrayConfig::default(), move || Duration::from_secs(hand.load(Ordering::Relaxed))),
+            seconds,
+        )
+    }
+
+    fn make_volume(emulator: &Emulator, name: &str) {
+        emulator.with(|array, now| array.create_volume(now, &CreateVolume::thin(name, "FC_r6", 256))).unwrap();
+    }
+
+    #[test]
+    fn what_is_due_has_happened_before_anyone_looks() {
+        let (emulator, seconds) = with_hand_clock();
+        make_volume(&emulator, "v1");
+        emulator
+            .with(|array, now| {
+                array.create_host(now, &CreateHost::iscsi("h1", &[]))?;
+                let made = array.create_vlun(now, &CreateVlun::host_sees("v1", 1, "h1"))?;
+                array.remove_vlun_as(now, &made.address, RemovalAnomaly::Slow(Duration::from_secs(5)))
+            })
+            .unwrap();
+        let rows = || emulator.with(|array, _| array.vlun_rows(&VlunFilter::default()).len());
+        assert_eq!(rows(), 1);
+        seconds.store(5, Ordering::Relaxed);
+        assert_eq!(rows(), 0);
+    }
+
+    #[tokio::test]
+    async fn those_who_wait_hear_of_events() {
+        let (emulator, _) = with_hand_clock();
+        let waiting = tokio::spawn({
+            let emulator = emulator.clone();
+            async move { emulator.event_after(0).await }
+        });
+        make_volume(&emulator, "v1");
+        assert_eq!(waiting.await.unwrap(), 1);
+        assert_eq!(emulator.event_after(0).await, 1, "an event in the past is not waited for");
+    }
+
+    #[test]
+    fn a_snapshot_brings_everything_back() {
+        let (emulator, _) = with_hand_clock();
+        make_volume(&emulator, "v1");
+        let snapshot = emulator.snapshot();
+        make_volume(&emulator, "v2");
+        emulator.restore(snapshot);
+        let names =
+            |emulator: &Emulator| emulator.with(|a, _| a.volumes().map(|v| v.name.to_string()).collect::<Vec<_>>());
+        assert_eq!(names(&emulator), ["v1"]);
+        emulator.with_faults(|plan| plan.add(FaultRule::new(None, "", FaultKind::Hang)));
+        emulator.reset();
+        assert!(names(&emulator).is_empty());
+        assert_eq!(emulator.judge(&Call::cli("showvv")), Verdict::Pass);
+    }
+}

@@ -35,7 +35,8 @@ impl ChapAccount {
             return Err(ArrayError::exceeds_length().with_ref("chapName"));
         }
         let good = if hex {
-            secret.trim_start_matches("0x").len() == 32 && secret.trim_start_matches("0x").bytes().all(|b| b.is_ascii_hexdigit())
+            secret.trim_start_matches("0x").len() == 32
+                && secret.trim_start_matches("0x").bytes().all(|b| b.is_ascii_hexdigit())
         } else {
             secret.is_ascii() && (12..=16).contains(&secret.len())
         };

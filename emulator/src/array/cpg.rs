@@ -204,7 +204,8 @@ impl Array {
         }
         let used = self.reserved_in_cpg_mib(&cpg.name);
         let free = RAW_CAPACITY_MIB.saturating_sub(self.allocated_mib());
-        let usage = |mib: u64| json!({"totalMiB": mib, "rawTotalMiB": mib * 4 / 3, "usedMiB": mib, "rawUsedMiB": mib * 4 / 3});
+        let usage =
+            |mib: u64| json!({"totalMiB": mib, "rawTotalMiB": mib * 4 / 3, "usedMiB": mib, "rawUsedMiB": mib * 4 / 3});
         let layout = json!({"RAIDType": 4, "HA": 3, "setSize": cpg.set_size, "diskPatterns": [{"diskType": cpg.disk_type.number()}]});
         let mut growth = json!({"incrementMiB": cpg.growth_increment_mib, "LDLayout": layout});
         if let Some(limit) = cpg.growth_limit_mib {

@@ -22,6 +22,8 @@ pub mod error;
 mod event;
 mod host;
 mod host_modify;
+#[cfg(test)]
+mod host_tests;
 pub mod identity;
 pub mod names;
 mod object_key;
@@ -37,6 +39,8 @@ mod vlun;
 mod volume;
 mod volume_create;
 mod volume_modify;
+#[cfg(test)]
+mod volume_tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -49,10 +53,13 @@ pub use self::event::{Channel, CommandOutcome, Event, EventKind, EventLog, VlunN
 pub use self::host::{CreateHost, FcPathRow, Host, HostDescriptors, HostRow, IscsiPathRow, PATHS_MAX};
 pub use self::host_modify::ModifyHost;
 pub use self::identity::{FcWwn, Initiator, Iqn, Lun, PortPos, VlunGeneration, Wwn};
-pub use self::names::{COMMENT_MAX, CpgName, DomainName, HostName, NAME_MAX, NameError, ObjectKey, SET_NAME_MAX, SetName, VolumeName};
+pub use self::names::{
+    COMMENT_MAX, CpgName, DomainName, HostName, NAME_MAX, NameError, ObjectKey, SET_NAME_MAX, SetName, VolumeName,
+};
 pub use self::object_key::{ObjectKeyRow, SetObjectKey, VALUE_MAX};
 pub use self::persona::Persona;
 pub use self::port::{IscsiPortInfo, LinkState, Port, PortProtocol, PortRow};
+use self::registry::Registry;
 pub use self::session::SessionKey;
 pub use self::sets::{CreateSet, ModifySet, ObjectSet, SetKind, SetRow};
 pub use self::system::Capacity;
@@ -62,10 +69,10 @@ pub use self::vlun::{
 };
 pub use self::volume::{AllocationMarks, Policies, Provisioning, SpaceRow, Volume, VolumeRow};
 pub use self::volume_create::{
-    COMPRESSED_MIN_MIB, CreateSnapshot, CreateVolume, HOURS_MAX, PolicyChange, SIZE_MAX_16_TIB, SIZE_MAX_64_TIB, SIZE_MIN_MIB,
+    COMPRESSED_MIN_MIB, CreateSnapshot, CreateVolume, HOURS_MAX, PolicyChange, SIZE_MAX_16_TIB, SIZE_MAX_64_TIB,
+    SIZE_MIN_MIB,
 };
 pub use self::volume_modify::ModifyVolume;
-use self::registry::Registry;
 use crate::datapath::{DataPath, NexusTable};
 
 /// The array. A clone is a snapshot of everything: objects, data, sessions, events and ledger.
@@ -179,7 +186,13 @@ impl Array {
     }
 
     /// Writes a command of a front end into the log. `command` must be free of secrets.
-    pub fn note_command(&mut self, now: Duration, channel: Channel, command: impl Into<String>, outcome: CommandOutcome) {
+    pub fn note_command(
+        &mut self,
+        now: Duration,
+        channel: Channel,
+        command: impl Into<String>,
+        outcome: CommandOutcome,
+    ) {
         self.advance(now);
         self.note(EventKind::Command { channel, command: command.into(), outcome });
     }

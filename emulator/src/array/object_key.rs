@@ -66,7 +66,12 @@ impl Array {
     ///
     /// # Errors
     /// 23 unknown volume, 40 without key or value, 45/57/69 bad key, 57 value too long, 181 when the key exists.
-    pub fn create_object_key(&mut self, now: Duration, volume: &str, body: &SetObjectKey) -> Result<ObjectKey, ArrayError> {
+    pub fn create_object_key(
+        &mut self,
+        now: Duration,
+        volume: &str,
+        body: &SetObjectKey,
+    ) -> Result<ObjectKey, ArrayError> {
         self.advance(now);
         let held = &self.volume(volume)?.object_keys;
         let text = body.key.as_deref().ok_or_else(|| ArrayError::missing_required().with_ref("key"))?;
@@ -83,7 +88,13 @@ impl Array {
     ///
     /// # Errors
     /// 23 unknown volume, 180 unknown key, 40 without value, 57 value too long.
-    pub fn modify_object_key(&mut self, now: Duration, volume: &str, key: &str, body: &SetObjectKey) -> Result<(), ArrayError> {
+    pub fn modify_object_key(
+        &mut self,
+        now: Duration,
+        volume: &str,
+        key: &str,
+        body: &SetObjectKey,
+    ) -> Result<(), ArrayError> {
         self.advance(now);
         let held = &self.volume(volume)?.object_keys;
         let (key, _) = held.get_key_value(key).ok_or_else(ArrayError::non_existent_object_key)?;

@@ -59,7 +59,8 @@ impl Array {
             self.note(EventKind::SessionRefused { in_use });
             return Err(ArrayError::too_many_sessions());
         }
-        let key = format!("{}-{:016x}-{:08x}", self.config.system_id % 10, self.random.next(), self.random.next() >> 32);
+        let key =
+            format!("{}-{:016x}-{:08x}", self.config.system_id % 10, self.random.next(), self.random.next() >> 32);
         self.sessions.insert(key.clone(), WsapiSession { user: user.to_owned(), last_used: now });
         let in_use = self.sessions.len();
         self.note(EventKind::SessionOpened { user: user.to_owned(), in_use });

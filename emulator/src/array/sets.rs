@@ -130,7 +130,13 @@ impl Array {
     /// 102 unknown set; 44 new name together with members; 78 nothing to do or members without action; 46 unknown action; 101 new
     /// name taken; 17 or 23 unknown member; provisional codes for a member that is in the set already (409) or not in it (404); 18
     /// when an export to the host set would give a new member a LUN it already has.
-    pub fn modify_set(&mut self, now: Duration, kind: SetKind, name: &str, body: &ModifySet) -> Result<SetName, ArrayError> {
+    pub fn modify_set(
+        &mut self,
+        now: Duration,
+        kind: SetKind,
+        name: &str,
+        body: &ModifySet,
+    ) -> Result<SetName, ArrayError> {
         self.advance(now);
         let mut set = self.sets(kind).named(name).ok_or_else(ArrayError::non_existent_set)?.clone();
         let before = set.name.clone();
@@ -239,7 +245,12 @@ impl Array {
     }
 
     /// The domain of all members, or the one asked for; refuses a mixture.
-    fn common_domain(&self, kind: SetKind, wish: Option<DomainName>, members: &[u32]) -> Result<Option<DomainName>, ArrayError> {
+    fn common_domain(
+        &self,
+        kind: SetKind,
+        wish: Option<DomainName>,
+        members: &[u32],
+    ) -> Result<Option<DomainName>, ArrayError> {
         let domain_of = |id: u32| match kind {
             SetKind::Host => self.hosts.get(id).and_then(|h| h.domain.clone()),
             SetKind::Volume => self.volumes.get(id).and_then(|v| v.domain.clone()),

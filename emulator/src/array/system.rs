@@ -33,8 +33,16 @@ impl Array {
     #[must_use]
     pub fn system_row(&self) -> Value {
         let allocated = self.allocated_mib();
-        let licenses = ["3PAR OS Suite", "Priority Optimization", "Remote Copy", "System Reporter", "Thin Provisioning (102400G)",
-            "Virtual Copy", "Compression", "Domains"];
+        let licenses = [
+            "3PAR OS Suite",
+            "Priority Optimization",
+            "Remote Copy",
+            "System Reporter",
+            "Thin Provisioning (102400G)",
+            "Virtual Copy",
+            "Compression",
+            "Domains",
+        ];
         let issued = self.timestamp(Duration::ZERO);
         json!({
             "id": self.config.system_id, "name": self.config.name, "systemVersion": self.config.personality.os_version(),
@@ -72,15 +80,9 @@ impl Array {
     /// Raw capacity of the array.
     #[must_use]
     pub fn capacity(&self) -> Capacity {
-        let (total_mib, allocated_mib, free_mib) = self.capacity_mib();
-        Capacity { total_mib, allocated_mib, free_mib }
-    }
-
-    /// Total, allocated and free raw capacity, MiB.
-    #[must_use]
-    pub fn capacity_mib(&self) -> (u64, u64, u64) {
-        let allocated = self.allocated_mib();
-        (RAW_CAPACITY_MIB, allocated, RAW_CAPACITY_MIB.saturating_sub(allocated))
+        let allocated_mib = self.allocated_mib();
+        let free_mib = RAW_CAPACITY_MIB.saturating_sub(allocated_mib);
+        Capacity { total_mib: RAW_CAPACITY_MIB, allocated_mib, free_mib }
     }
 
     /// Raw capacity taken by volumes, MiB.

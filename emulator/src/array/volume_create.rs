@@ -244,7 +244,12 @@ impl Array {
     ///
     /// # Errors
     /// 23 for an unknown volume, 40 without a name, 45/57/69 for a bad one, 22 when it exists, 59 when the number is taken.
-    pub fn create_snapshot(&mut self, now: Duration, of: &str, body: &CreateSnapshot) -> Result<VolumeName, ArrayError> {
+    pub fn create_snapshot(
+        &mut self,
+        now: Duration,
+        of: &str,
+        body: &CreateSnapshot,
+    ) -> Result<VolumeName, ArrayError> {
         self.advance(now);
         let parent = self.volume(of)?.clone();
         let name = self.free_volume_name(body.name.as_deref(), "name")?;

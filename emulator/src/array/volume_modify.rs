@@ -79,7 +79,9 @@ impl Array {
             if changed.policies.zero_detect && changed.provisioning == Provisioning::Full {
                 return Err(ArrayError::zero_detect_needs_tpvv());
             }
-            if changed.policies.one_host && self.vluns.reaches_several_hosts(changed.id, |set| self.members_of_host_set(set)) {
+            if changed.policies.one_host
+                && self.vluns.reaches_several_hosts(changed.id, |set| self.members_of_host_set(set))
+            {
                 return Err(ArrayError::one_host_policy());
             }
         }
@@ -195,9 +197,19 @@ fn change_marks(volume: &mut Volume, body: &ModifyVolume) -> Result<(), ArrayErr
         Ok(())
     };
     let marks = &mut volume.marks;
-    set(&mut marks.snapshot_warning, body.ss_spc_alloc_warning_pct, "ssSpcAllocWarningPct", body.rm_ss_spc_alloc_warning)?;
+    set(
+        &mut marks.snapshot_warning,
+        body.ss_spc_alloc_warning_pct,
+        "ssSpcAllocWarningPct",
+        body.rm_ss_spc_alloc_warning,
+    )?;
     set(&mut marks.snapshot_limit, body.ss_spc_alloc_limit_pct, "ssSpcAllocLimitPct", body.rm_ss_spc_alloc_limit)?;
-    set(&mut marks.user_warning, body.usr_spc_alloc_warning_pct, "usrSpcAllocWarningPct", body.rm_usr_spc_alloc_warning)?;
+    set(
+        &mut marks.user_warning,
+        body.usr_spc_alloc_warning_pct,
+        "usrSpcAllocWarningPct",
+        body.rm_usr_spc_alloc_warning,
+    )?;
     set(&mut marks.user_limit, body.usr_spc_alloc_limit_pct, "usrSpcAllocLimitPct", body.rm_usr_spc_alloc_limit)?;
     volume.marks.checked().map(drop)
 }

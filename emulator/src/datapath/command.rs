@@ -105,7 +105,14 @@ impl Array {
     /// # Errors
     /// LOGICAL UNIT NOT SUPPORTED, INVALID FIELD IN CDB above [`TRANSFER_MAX`], LOGICAL BLOCK ADDRESS OUT OF RANGE, UNRECOVERED READ ERROR where a fault is injected, or
     /// [`IoError::NexusLost`].
-    pub fn read(&mut self, now: Duration, session: SessionId, lun: Lun, offset: u64, length: usize) -> Result<Vec<u8>, IoError> {
+    pub fn read(
+        &mut self,
+        now: Duration,
+        session: SessionId,
+        lun: Lun,
+        offset: u64,
+        length: usize,
+    ) -> Result<Vec<u8>, IoError> {
         self.advance(now);
         let id = self.volume_behind(session, lun)?.1.id;
         let volume = self.volumes.get_mut(id).ok_or(IoError::Sense(Sense::LUN_NOT_SUPPORTED))?;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::array::{
-    Array, ArrayConfig, CreateHost, CreateSnapshot, CreateVlun, CreateVolume, InflightPolicy, Initiator, LinkState, Lun, PortPos,
-    VlunAddress,
+    Array, ArrayConfig, CreateHost, CreateSnapshot, CreateVlun, CreateVolume, InflightPolicy, Initiator, LinkState,
+    Lun, PortPos, VlunAddress,
 };
 
 const NOW: Duration = Duration::ZERO;
@@ -221,7 +221,10 @@ fn the_ledger_answers_questions() {
     export(&mut array, "v1");
     array.write(NOW, session, lun(5), 0, b"c", label(3)).unwrap();
     let accepted = |query: LedgerQuery| array.ledger().query(&query).map(|e| e.seq).collect::<Vec<_>>();
-    assert_eq!(accepted(LedgerQuery { accepted: Some(true), volume: Some("v1".into()), ..LedgerQuery::default() }), [1, 3]);
+    assert_eq!(
+        accepted(LedgerQuery { accepted: Some(true), volume: Some("v1".into()), ..LedgerQuery::default() }),
+        [1, 3]
+    );
     assert_eq!(accepted(LedgerQuery { accepted: Some(false), ..LedgerQuery::default() }), [2]);
     assert_eq!(accepted(LedgerQuery { after_seq: fence, node: Some("a".into()), ..LedgerQuery::default() }), [3]);
     assert_eq!(accepted(LedgerQuery { host: Some("h2".into()), ..LedgerQuery::default() }), [0u64; 0]);

@@ -142,7 +142,8 @@ mod tests {
     #[test]
     fn the_nth_call_of_an_operation() {
         let mut plan = FaultPlan::new(1);
-        let id = plan.add(FaultRule::new(Some(Channel::Cli), "removevlun", FaultKind::Hang).about("v1").on(Trigger::nth(2)));
+        let id =
+            plan.add(FaultRule::new(Some(Channel::Cli), "removevlun", FaultKind::Hang).about("v1").on(Trigger::nth(2)));
         let other = Call::cli("removevlun -f v2 3 h1");
         let call = Call::cli("removevlun  -f v1 3 h1");
         assert_eq!(struck(&mut plan, &other, 3), [false; 3]);

@@ -34,7 +34,9 @@ impl Array {
         let wins = |path: &Path| self.resolve(path, template.lun).is_some_and(|t| t.generation == template.generation);
         match template.target {
             VlunTarget::Port(port) => self.nexuses.paths_on(port).filter(wins).collect(),
-            VlunTarget::Host(host) | VlunTarget::MatchedSet(host, _) => self.paths_of(host).into_iter().filter(wins).collect(),
+            VlunTarget::Host(host) | VlunTarget::MatchedSet(host, _) => {
+                self.paths_of(host).into_iter().filter(wins).collect()
+            }
             VlunTarget::HostSet(set) => {
                 self.members_of_host_set(set).iter().flat_map(|h| self.paths_of(*h)).filter(wins).collect()
             }
@@ -120,7 +122,9 @@ impl Array {
     pub(crate) fn target_name(&self, target: VlunTarget) -> Option<String> {
         match target {
             VlunTarget::Port(_) => None,
-            VlunTarget::Host(host) | VlunTarget::MatchedSet(host, _) => self.hosts.get(host).map(|h| h.name.to_string()),
+            VlunTarget::Host(host) | VlunTarget::MatchedSet(host, _) => {
+                self.hosts.get(host).map(|h| h.name.to_string())
+            }
             VlunTarget::HostSet(set) => self.host_sets.get(set).map(|s| format!("set:{}", s.name)),
         }
     }
@@ -135,7 +139,8 @@ impl VlunFilter {
             && same(&self.host, row.hostname.as_deref())
             && self.lun.is_none_or(|lun| lun == row.lun)
             && same_hex(&self.volume_wwn, row.volume_wwn.as_str())
-            && (self.remote_name.is_none() || same_hex(&self.remote_name, row.remote_name.as_deref().unwrap_or_default()))
+            && (self.remote_name.is_none()
+                || same_hex(&self.remote_name, row.remote_name.as_deref().unwrap_or_default()))
             && self.active.is_none_or(|active| active == row.active)
     }
 }

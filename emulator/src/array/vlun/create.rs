@@ -173,7 +173,8 @@ impl Array {
         let hosts = self.hosts_reached(target);
         let ports_meet = |a: Option<PortPos>, b: Option<PortPos>| a.is_none() || b.is_none() || a == b;
         let refuses = |old: &VlunTemplate| {
-            if !hosts.meet(&self.hosts_reached(old.target)) {
+            // A set without members has no paths yet, but its exports would clash once it has.
+            if old.target != target && !hosts.meet(&self.hosts_reached(old.target)) {
                 return false;
             }
             let overlap = ports_meet(target.port(), old.target.port());
@@ -182,7 +183,8 @@ impl Array {
                 (true, true) => overlap && !overridden,
                 (true, false) => overlap && !overridden && self.config.second_lun == SecondLun::Refuse,
                 (false, true) => {
-                    let both_named = !matches!(target, VlunTarget::Port(_)) && !matches!(old.target, VlunTarget::Port(_));
+                    let both_named =
+                        !matches!(target, VlunTarget::Port(_)) && !matches!(old.target, VlunTarget::Port(_));
                     (overlap || both_named) && !overridden
                 }
                 (false, false) => false,
@@ -193,11 +195,17 @@ impl Array {
     }
 
     /// Templates with this LUN that may share a path with the target.
-    fn with_lun<'a>(&'a self, hosts: &Hosts, target: VlunTarget, lun: Lun) -> Box<dyn Iterator<Item = &'a VlunTemplate> + 'a> {
+    fn with_lun<'a>(
+        &'a self,
+        hosts: &Hosts,
+        target: VlunTarget,
+        lun: Lun,
+    ) -> Box<dyn Iterator<Item = &'a VlunTemplate> + 'a> {
         let Hosts::Some(hosts) = hosts else {
             return Box::new(self.vluns.iter().filter(move |t| t.lun == lun));
         };
-        let mut sets: BTreeSet<u32> = hosts.iter().filter_map(|h| self.hosts.get(*h)).flat_map(|h| h.sets.clone()).collect();
+        let mut sets: BTreeSet<u32> =
+            hosts.iter().filter_map(|h| self.hosts.get(*h)).flat_map(|h| h.sets.clone()).collect();
         if let VlunTarget::HostSet(set) = target {
             sets.insert(set);
         }

@@ -6,6 +6,8 @@
 
 mod active;
 mod create;
+#[cfg(test)]
+mod properties;
 mod remove;
 mod table;
 #[cfg(test)]
@@ -15,8 +17,8 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::remove::{RemovalAnomaly, RemovedVlun};
 pub(crate) use self::remove::PendingRemoval;
+pub use self::remove::{RemovalAnomaly, RemovedVlun};
 pub(crate) use self::table::VlunTable;
 use super::error::ArrayError;
 use super::identity::{Initiator, Lun, PortPos, VlunGeneration, Wwn};
@@ -366,4 +368,3 @@ pub struct CreatedVlun {
     /// Whether a path is logged in, so that active VLUNs exist. The command line warns when not.
     pub has_active_paths: bool,
 }
-

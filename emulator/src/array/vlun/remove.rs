@@ -76,6 +76,7 @@ impl Array {
                 let due = now.saturating_add(time);
                 self.pending_removals.insert(PendingRemoval { due, generation });
                 self.note_faked_removal(generation, Some(due));
+                self.do_due_removals();
                 Ok(untouched)
             }
             RemovalAnomaly::Lying => {
@@ -110,7 +111,10 @@ impl Array {
     /// The target that an address names.
     fn target_of_address(&self, address: &VlunAddress) -> Result<VlunTarget, ArrayError> {
         let Some(host) = address.host.as_deref().filter(|h| !h.is_empty()) else {
-            return address.port.map(VlunTarget::Port).ok_or_else(|| ArrayError::missing_required().with_ref("hostname"));
+            return address
+                .port
+                .map(VlunTarget::Port)
+                .ok_or_else(|| ArrayError::missing_required().with_ref("hostname"));
         };
         if let Some(set) = host.strip_prefix("set:") {
             return self.host_sets.id_of(set).map(VlunTarget::HostSet).ok_or_else(ArrayError::non_existent_set);
@@ -164,7 +168,9 @@ impl Array {
     }
 
     fn note_faked_removal(&mut self, generation: VlunGeneration, due: Option<Duration>) {
-        let Some((lun, target, volume)) = self.vluns.get(generation).map(|t| (t.lun, t.target, t.volume)) else { return };
+        let Some((lun, target, volume)) = self.vluns.get(generation).map(|t| (t.lun, t.target, t.volume)) else {
+            return;
+        };
         if let Some(name) = self.volumes.get(volume).map(|v| v.name.clone()) {
             let vlun = self.vlun_note(name, generation, lun, target);
             self.note(EventKind::VlunRemovalFaked { vlun, due });

@@ -23,7 +23,11 @@ pub(crate) struct VlunTable {
 fn index<K: Ord>(map: &mut BTreeMap<K, ByLun>, key: K, lun: Lun, generation: VlunGeneration, add: bool) {
     let by_lun = map.entry(key).or_default();
     let at_lun = by_lun.entry(lun).or_default();
-    if add { at_lun.insert(generation) } else { at_lun.remove(&generation) };
+    if add {
+        at_lun.insert(generation)
+    } else {
+        at_lun.remove(&generation)
+    };
     if at_lun.is_empty() {
         by_lun.remove(&lun);
     }
@@ -62,7 +66,9 @@ impl VlunTable {
     fn set_index(&mut self, template: &VlunTemplate, add: bool) {
         let (lun, generation) = (template.lun, template.generation);
         match template.target {
-            VlunTarget::Host(host) | VlunTarget::MatchedSet(host, _) => index(&mut self.by_host, host, lun, generation, add),
+            VlunTarget::Host(host) | VlunTarget::MatchedSet(host, _) => {
+                index(&mut self.by_host, host, lun, generation, add);
+            }
             VlunTarget::HostSet(set) => index(&mut self.by_host_set, set, lun, generation, add),
             VlunTarget::Port(port) => index(&mut self.by_port, port, lun, generation, add),
         }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::array::{
-    Array, ArrayConfig, CreateHost, CreateSet, CreateVolume, EventKind, InflightPolicy, ModifySet, ModifyVolume, PolicyChange,
-    SecondLun, SetKind,
+    Array, ArrayConfig, CreateHost, CreateSet, CreateVolume, EventKind, InflightPolicy, ModifySet, ModifyVolume,
+    PolicyChange, SecondLun, SetKind,
 };
 
 const NOW: Duration = Duration::ZERO;
@@ -275,8 +275,8 @@ fn a_generation_is_never_used_again() {
     array.remove_vlun(NOW, &first.address).unwrap();
     let second = array.create_vlun(NOW, &CreateVlun::host_sees("v1", 5, "h1")).unwrap();
     assert!(second.generation > first.generation);
-    let fresh = Array::new(ArrayConfig::default()).in_place_of(&array);
-    assert_eq!(fresh.vluns.clone().next_generation(), VlunGeneration(3));
+    let mut fresh = Array::new(ArrayConfig::default()).in_place_of(&array);
+    assert_eq!(fresh.vluns.next_generation(), VlunGeneration(3));
 }
 
 #[test]
