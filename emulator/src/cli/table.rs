@@ -253,7 +253,7 @@ Lun,VVName,HostName,-Host_WWN/iSCSI_Name-,Port,Type
         let columns = ["Id", "Adm", "Snp", "Usr"].map(Column::right).to_vec();
         let mut table = Table::new(columns).with_groups(&[(1, ""), (3, "-Rsvd-")]).with_total(Total::None);
         table.push(["1", "256", "512", "1024"].map(str::to_owned).to_vec());
-        assert_eq!(table.render(Style::default()), "   ---Rsvd---\nId Adm Snp  Usr\n 1 256 512 1024\n");
+        assert_eq!(table.render(Style::default()), "   ----Rsvd----\nId Adm Snp  Usr\n 1 256 512 1024\n");
         assert_eq!(table.render(Style { csv: true, no_header_and_total: false }), ",-Rsvd-,,\nId,Adm,Snp,Usr\n1,256,512,1024\n");
     }
 

@@ -7,6 +7,7 @@ gets what it expects. Exit status 0 means that every check held.
 """
 
 import argparse
+import importlib.metadata
 import os
 import sys
 import tempfile
@@ -167,13 +168,8 @@ def main():
         over_ssh(array, lun, check)
         delete(array, check)
         array.logout()
-    print("%d checks with python-3parclient %s passed" % (check.count, client.HPE3ParClient.__module__ and version()))
+    print("%d checks with python-3parclient %s passed" % (check.count, importlib.metadata.version("python-3parclient")))
     return 0
-
-
-def version():
-    from importlib.metadata import version as installed
-    return installed("python-3parclient")
 
 
 if __name__ == "__main__":

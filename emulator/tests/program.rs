@@ -1,0 +1,81 @@
+//! The program itself: ready line, signals, refusals on the command line.
+
+mod support;
+
+use std::process::Stdio;
+
+use serde_json::Value;
+use support::DEADLINE;
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, BufReader},
+    process::{Child, Command},
+};
+
+fn program(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hpe3par-emulator"));
+    command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    command
+}
+
+/// Starts the program and reads its ready line.
+async fn start(arguments: &[&str]) -> (Child, Value) {
+    let mut child = program(arguments).spawn().unwrap();
+    let mut line = String::new();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    tokio::time::timeout(DEADLINE, stdout.read_line(&mut line)).await.unwrap().unwrap();
+    (child, serde_json::from_str(&line).unwrap())
+}
+
+async fn refused(arguments: &[&str]) -> (Option<i32>, String) {
+    let ended = tokio::time::timeout(DEADLINE, program(arguments).output()).await.unwrap().unwrap();
+    (ended.status.code(), String::from_utf8(ended.stderr).unwrap())
+}
+
+#[tokio::test]
+async fn the_ready_line_has_the_real_addresses_and_sigterm_ends_cleanly() {
+    let portals = "127.0.0.1:3260,127.0.0.2:3260";
+    let (mut child, ready) = start(&["serve", "--tls", "off", "--iscsi", portals, "--password", "h1dden"]).await;
+    assert_eq!(ready["event"], "ready");
+    let wsapi = ready["wsapi"].as_str().unwrap();
+    assert!(wsapi.starts_with("http://127.0.0.1:") && wsapi.ends_with("/api/v1"));
+    assert_eq!(ready["iscsi"][1], "127.0.0.2:3260");
+    assert_eq!(ready["iscsi"].as_array().unwrap().len(), 4);
+    assert!(ready["tls_certificate"].is_null());
+    for member in ["ssh", "control"] {
+        let address = ready[member].as_str().unwrap();
+        tokio::net::TcpStream::connect(address).await.unwrap();
+    }
+
+    let pid = child.id().unwrap().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
+    let status = tokio::time::timeout(DEADLINE, child.wait()).await.unwrap().unwrap();
+    let mut log = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut log).await.unwrap();
+    assert_eq!(status.code(), Some(0), "{log}");
+    assert!(!log.contains("h1dden"), "{log}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_honoured_is_refused_with_a_sentence() {
+    let (code, text) = refused(&["serve", "--state", "/tmp/x"]).await;
+    assert_eq!(code, Some(1));
+    assert!(text.contains("--state /tmp/x") && text.contains("memory only"), "{text}");
+    let (code, text) = refused(&["serve", "--control", "192.0.2.1:0"]).await;
+    assert_eq!(code, Some(1));
+    assert!(text.contains("loopback"), "{text}");
+    let (code, text) = refused(&["serve", "--tls", "maybe"]).await;
+    assert_eq!(code, Some(2));
+    assert!(text.contains("self-signed"), "{text}");
+    let (code, text) = refused(&["serve", "--tls", "/nonexistent/a.pem:/nonexistent/b.pem"]).await;
+    assert_eq!(code, Some(1));
+    assert!(text.contains("/nonexistent/a.pem"), "{text}");
+}
+
+#[tokio::test]
+async fn a_taken_address_is_named() {
+    let taken = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let (code, text) = refused(&["serve", "--ssh", &address]).await;
+    assert_eq!(code, Some(1));
+    assert!(text.contains(&address) && text.contains("SSH command line"), "{text}");
+}
