@@ -1,4 +1,6 @@
 //! The lab of the 3PAR volume plugin: simulated nodes, seeded simulation, invariant checkers, scenarios.
 
 pub mod checks;
+pub mod cluster;
 pub mod node;
+pub mod scenarios;

@@ -117,7 +117,27 @@ impl Assembled {
 /// # Errors
 /// [`AssemblyError`] for settings that can never work and for an identity that another machine uses.
 pub async fn assemble(config: &PluginConfig, around: Surroundings) -> Result<Assembled, AssemblyError> {
-    let store: Arc<dyn MetadataStore> = Arc::new(EtcdStore::open(&adapters::etcd_settings(&config.host.etcd)).await?);
+    let store = open_store(config).await?;
+    assemble_on(config, store, around).await
+}
+
+/// The metadata store of a configuration. Nothing is sent yet.
+///
+/// # Errors
+/// [`AssemblyError::Etcd`] for settings that can never work.
+pub async fn open_store(config: &PluginConfig) -> Result<Arc<dyn MetadataStore>, AssemblyError> {
+    Ok(Arc::new(EtcdStore::open(&adapters::etcd_settings(&config.host.etcd)).await?))
+}
+
+/// [`assemble`] on a store that is open already, so that a test lab can look at every commit.
+///
+/// # Errors
+/// As [`assemble`].
+pub async fn assemble_on(
+    config: &PluginConfig,
+    store: Arc<dyn MetadataStore>,
+    around: Surroundings,
+) -> Result<Assembled, AssemblyError> {
     let facts = around.node.facts().await?;
     let me = Me { node: node_id::read_or_make(&config.host.node_id_file)?, boot: facts.boot.clone() };
     let (backends, arrays) = open_backends(config, store.as_ref()).await?;
@@ -160,7 +180,8 @@ async fn open_backends(
         let name = section.name.as_str().to_owned();
         decrypt_passwords(&mut section, store).await?;
         let settings = adapters::array_settings(&section, &config.host);
-        let array = Hpe3par::connect(settings).map_err(|reason| AssemblyError::Array { backend: name.clone(), reason })?;
+        let array =
+            Hpe3par::connect(settings).map_err(|reason| AssemblyError::Array { backend: name.clone(), reason })?;
         let array = Arc::new(array);
         arrays.push(Arc::clone(&array));
         let policy = adapters::policy(&section, &config.host);

@@ -87,6 +87,12 @@ impl Etcd {
         self.signal(Signal::CONT)
     }
 
+    /// The process was started and not killed; it may be frozen.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.child.is_some()
+    }
+
     /// Ends the process at once (SIGKILL); its data stay.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {

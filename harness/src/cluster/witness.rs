@@ -1,0 +1,216 @@
+//! The witness of a lab: collects what the array, the nodes, the store and the callers saw, as one history of facts.
+//!
+//! Facts of the array carry the array's own time. What happens on a node or is committed by a plugin is told to the
+//! witness before it goes on, and gets the array's time at that moment, so the order is the order things happened in.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use hpe3par_docker_plugin::array::Wwn;
+use hpe3par_docker_plugin::store::{Change, Revision, Transaction, keys};
+use hpe3par_docker_plugin::volume::record::{Stage, VolumeRecord};
+use hpe3par_emulator::Emulator;
+use hpe3par_emulator::array::{EventKind, VlunNote};
+use hpe3par_emulator::datapath::{LedgerEntry, Verdict};
+
+use crate::checks::{Fact, FactKind, LifeKey, Phase, RecordFact, WriteFact};
+use crate::node::{Epochs, NodeEvent, NodeObserver};
+
+/// Collects facts. One per lab.
+#[derive(Default)]
+pub struct Witness {
+    array: OnceLock<Emulator>,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    facts: Vec<Fact>,
+    records: BTreeMap<Revision, Fact>,
+    epochs: BTreeMap<(String, Wwn), u64>,
+    volumes: BTreeMap<String, Wwn>,
+    requests: u64,
+}
+
+impl Witness {
+    /// Looks at this array from now on. Later calls change nothing.
+    pub fn watch(&self, array: &Emulator) {
+        let _ = self.array.set(array.clone());
+    }
+
+    /// A plugin has committed a transaction.
+    pub fn committed(&self, transaction: &Transaction, at: Revision) {
+        let now = self.now();
+        for change in &transaction.changes {
+            let Change::Put { key, value, .. } = change else { continue };
+            if !key.starts_with(keys::VOLUMES) {
+                continue;
+            }
+            if let Ok(record) = VolumeRecord::from_json(key, value) {
+                self.record(&record, at, now);
+            }
+        }
+    }
+
+    fn record(&self, record: &VolumeRecord, at: Revision, now: Duration) {
+        let Some(wwn) = record.wwn.clone() else { return };
+        let mut seen = self.lock();
+        seen.volumes.insert(record.array_name.to_string(), wwn.clone());
+        if let Some(owner) = record.ownership.owner() {
+            let host = owner.host.as_ref().map_or_else(|| owner.node.to_string(), ToString::to_string);
+            seen.epochs.insert((host, wwn.clone()), record.epoch.0);
+        }
+        let owner = record.ownership.owner().map(|owner| (node_name(owner.node.as_str()), owner.boot.to_string()));
+        let stage = record.ownership.stage();
+        let fact = RecordFact {
+            volume: wwn,
+            epoch: record.epoch.0,
+            owner,
+            phase: phase(stage),
+            lun: stage.and_then(Stage::attempt).map(|attempt| attempt.lun),
+        };
+        seen.records.insert(at, Fact { at: now, kind: FactKind::Record(fact) });
+    }
+
+    /// A Mount is about to be asked; gives the number of the request.
+    pub fn mount_asked(&self, node: &str, volume: &Wwn) -> u64 {
+        let now = self.now();
+        let mut seen = self.lock();
+        seen.requests += 1;
+        let request = seen.requests;
+        seen.facts.push(Fact { at: now, kind: FactKind::MountAsked { node: node.to_owned(), volume: volume.clone(), request } });
+        request
+    }
+
+    /// A Mount was answered.
+    pub fn mount_answered(&self, node: &str, volume: &Wwn, request: u64, answer: Result<PathBuf, String>) {
+        let kind = FactKind::MountAnswered { node: node.to_owned(), volume: volume.clone(), request, answer };
+        let fact = Fact { at: self.now(), kind };
+        self.lock().facts.push(fact);
+    }
+
+    /// Everything so far, in the order it happened.
+    #[must_use]
+    pub fn history(&self) -> Vec<Fact> {
+        let Some(array) = self.array.get() else { return Vec::new() };
+        let (events, ledger, volumes_now) = array.with(|array, _| {
+            let wwns: Vec<(String, String)> =
+                array.volumes().map(|volume| (volume.name.to_string(), volume.wwn.to_string())).collect();
+            (array.events().all().to_vec(), array.ledger().all().to_vec(), wwns)
+        });
+        let seen = self.lock();
+        let mut wwns = seen.volumes.clone();
+        wwns.extend(volumes_now.into_iter().filter_map(|(name, wwn)| Some((name, wwn.parse().ok()?))));
+        let mut facts: Vec<Fact> = events
+            .iter()
+            .filter_map(|event| Some(Fact { at: event.at, kind: export_fact(&event.kind, &wwns)? }))
+            .chain(ledger.iter().map(|entry| Fact { at: entry.decided, kind: FactKind::Write(write_fact(entry, &wwns)) }))
+            .collect();
+        facts.extend(seen.facts.iter().cloned());
+        facts.extend(in_order_of_revision(&seen.records));
+        facts.sort_by_key(|fact| fact.at);
+        facts
+    }
+
+    /// What happened on the nodes: node and event.
+    #[must_use]
+    pub fn node_events(&self) -> Vec<(String, NodeEvent)> {
+        let of_node = |fact: &Fact| match &fact.kind {
+            FactKind::Node { node, event } => Some((node.clone(), event.clone())),
+            _ => None,
+        };
+        self.lock().facts.iter().filter_map(of_node).collect()
+    }
+
+    /// The history as lines for people.
+    #[must_use]
+    pub fn time_line(&self) -> Vec<String> {
+        self.history().iter().map(ToString::to_string).collect()
+    }
+
+    fn now(&self) -> Duration {
+        self.array.get().map(Emulator::now).unwrap_or_default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl NodeObserver for Witness {
+    fn observe(&self, node: &str, event: NodeEvent) {
+        let fact = Fact { at: self.now(), kind: FactKind::Node { node: node.to_owned(), event } };
+        self.lock().facts.push(fact);
+    }
+}
+
+impl Epochs for Witness {
+    fn epoch_of(&self, node: &str, wwn: &Wwn) -> u64 {
+        self.lock().epochs.get(&(node.to_owned(), wwn.clone())).copied().unwrap_or_default()
+    }
+}
+
+impl std::fmt::Debug for Witness {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Witness").field("facts", &self.lock().facts.len()).finish_non_exhaustive()
+    }
+}
+
+/// Name of the worker whose node id this is.
+#[must_use]
+pub fn node_name(id: &str) -> String {
+    id.strip_prefix("node-of-").unwrap_or(id).to_owned()
+}
+
+/// A commit that was told late happened before every commit with a higher revision that was told earlier.
+fn in_order_of_revision(records: &BTreeMap<Revision, Fact>) -> Vec<Fact> {
+    let mut facts: Vec<Fact> = records.values().cloned().collect();
+    let mut latest = Duration::MAX;
+    for fact in facts.iter_mut().rev() {
+        fact.at = fact.at.min(latest);
+        latest = fact.at;
+    }
+    facts
+}
+
+fn phase(stage: Option<Stage>) -> Phase {
+    match stage {
+        None => Phase::Free,
+        Some(Stage::Fencing) => Phase::Fencing,
+        Some(Stage::Attaching(_)) => Phase::Attaching,
+        Some(Stage::Mounted(_)) => Phase::Mounted,
+        Some(Stage::Releasing(_)) => Phase::Releasing,
+    }
+}
+
+fn export_fact(kind: &EventKind, wwns: &BTreeMap<String, Wwn>) -> Option<FactKind> {
+    let parts = |vlun: &VlunNote| {
+        let port = vlun.port.map(|port| format!("port {port}"));
+        let host = vlun.host.clone().or(port).unwrap_or_default();
+        Some((wwns.get(vlun.volume.as_str())?.clone(), host, u32::from(vlun.lun.get()), vlun.generation.0))
+    };
+    match kind {
+        EventKind::VlunCreated(vlun) => {
+            let (volume, host, lun, generation) = parts(vlun)?;
+            Some(FactKind::Exported { volume, host, lun, generation })
+        }
+        EventKind::VlunRemoved { vlun, .. } => {
+            let (volume, host, lun, generation) = parts(vlun)?;
+            Some(FactKind::Unexported { volume, host, lun, generation })
+        }
+        _ => None,
+    }
+}
+
+fn write_fact(entry: &LedgerEntry, wwns: &BTreeMap<String, Wwn>) -> WriteFact {
+    WriteFact {
+        volume: entry.volume.as_ref().and_then(|volume| wwns.get(volume.as_str()).cloned()),
+        host: entry.host.as_ref().map(ToString::to_string),
+        lun: u32::from(entry.lun.get()),
+        offset: entry.offset,
+        accepted: entry.verdict == Verdict::Accepted,
+        life: entry.label.as_ref().map(|label| LifeKey { node: label.node.clone(), boot: label.boot, mount: label.serial }),
+    }
+}

@@ -1,0 +1,7 @@
+//! The acceptance scenarios: what the words of the feature files do, and how a run of them is reported.
+
+pub mod holder;
+pub mod report;
+pub mod run;
+pub mod stage;
+mod steps;

@@ -1,0 +1,83 @@
+//! A run of the feature files.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use cucumber::gherkin::tagexpr::TagOperation;
+use cucumber::tag::Ext as _;
+use cucumber::{World as _, WriterExt as _, event::ScenarioFinished, writer};
+use futures::FutureExt as _;
+use hpe3par_docker_plugin::fencing::mutants::Mutant;
+
+use super::report::{Progress, Report};
+use super::stage::Stage;
+
+/// How many scenarios run at once. Most of them wait for a lease or a delay most of the time.
+const AT_ONCE: usize = 8;
+
+/// What to run.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// Folder with feature files.
+    pub features: PathBuf,
+    /// Which scenarios: an expression such as `@seed-case-1 and not @emulator`.
+    pub tags: Option<String>,
+    /// Safety defect put into every plugin.
+    pub mutant: Option<Mutant>,
+    /// How many at once; `None` for the usual number.
+    pub at_once: Option<usize>,
+    /// Where the JUnit report goes, if anywhere.
+    pub junit: Option<PathBuf>,
+    /// Print nothing while running.
+    pub quiet: bool,
+}
+
+/// Runs the scenarios and gives the report.
+///
+/// # Errors
+/// When the expression cannot be read or the JUnit file cannot be written. Failed scenarios are in the report.
+pub async fn run(selection: &Selection) -> Result<Report> {
+    let tags: Option<TagOperation> = match &selection.tags {
+        Some(text) => Some(text.parse().map_err(|error| anyhow::anyhow!("reading the tag expression '{text}': {error}"))?),
+        None => None,
+    };
+    let wanted = move |feature: &cucumber::gherkin::Feature, scenario: &cucumber::gherkin::Scenario| {
+        let all = || feature.tags.iter().chain(&scenario.tags);
+        tags.as_ref().is_none_or(|tags| tags.eval(all().map(String::as_str).collect::<Vec<_>>()))
+    };
+    let report = Report::default();
+    let progress = Progress::new(report.clone(), selection.quiet);
+    let junit = writer::JUnit::new(junit_file(selection.junit.as_deref())?, 0);
+    let mutant = selection.mutant;
+    Stage::cucumber()
+        .max_concurrent_scenarios(selection.at_once.unwrap_or(AT_ONCE))
+        .before(move |_, _, _, stage| {
+            stage.mutant = mutant;
+            futures::future::ready(()).boxed_local()
+        })
+        .after(|_, _, _, finished, stage| finish(finished, stage).boxed_local())
+        .with_writer(progress.tee::<Stage, _>(junit))
+        .fail_on_skipped()
+        .with_default_cli()
+        .filter_run(selection.features.clone(), move |feature, _, scenario| wanted(feature, scenario))
+        .await;
+    Ok(report)
+}
+
+/// Ends a scenario with the checks that all have in common. A broken one has to be a panic: nothing else fails a hook.
+async fn finish(finished: &ScenarioFinished, stage: Option<&mut Stage>) {
+    let Some(stage) = stage else { return };
+    let passed = matches!(finished, ScenarioFinished::StepPassed);
+    let judged = stage.curtain(passed).await;
+    assert!(judged.is_ok(), "{}", judged.err().map(|error| format!("{error:#}")).unwrap_or_default());
+}
+
+fn junit_file(path: Option<&Path>) -> Result<Box<dyn std::io::Write>> {
+    let Some(path) = path else { return Ok(Box::new(std::io::sink())) };
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
+    }
+    let file = File::create(path).with_context(|| format!("making {}", path.display()))?;
+    Ok(Box::new(file))
+}
