@@ -75,6 +75,7 @@ pub(super) fn policy(section: &BackendConfig, host: &HostConfig) -> Policy {
         takeover_limit: usize::try_from(host.takeover_limit).unwrap_or(usize::MAX),
         takeover_window: host.takeover_window,
         fence_unknown_hosts: section.fence_unknown_hosts,
+        settle_delay: section.fence_settle_delay,
         revoke_patience: section.array_timeout.max(Duration::from_secs(10)) * 2,
         ..Policy::default()
     }

@@ -47,6 +47,9 @@ pub struct BackendConfig {
     pub mount_conflict_delay: Duration,
     /// Whether exports to hosts that are no nodes of this cluster are removed as well in a takeover (`fence_unknown_hosts`).
     pub fence_unknown_hosts: bool,
+    /// Pause between a verified revocation and the new export, 0 to 60 s (`fence_settle_delay`): for arrays whose removal of an
+    /// export returns before writes in flight have settled.
+    pub fence_settle_delay: Duration,
     /// Whether the array itself is asked to refuse exports to a second host (`one_host`).
     pub one_host: bool,
     /// Filesystem of new volumes (`filesystem`).
@@ -121,6 +124,7 @@ impl BackendConfig {
             mount_conflict_policy: behaviour.policy,
             mount_conflict_delay: behaviour.delay,
             fence_unknown_hosts: behaviour.fence_unknown_hosts,
+            fence_settle_delay: behaviour.settle_delay,
             one_host: behaviour.one_host,
             filesystem: behaviour.filesystem,
             replication,
@@ -159,6 +163,7 @@ struct Behaviour {
     policy: ConflictPolicy,
     delay: Duration,
     fence_unknown_hosts: bool,
+    settle_delay: Duration,
     one_host: bool,
     filesystem: Filesystem,
 }
@@ -171,6 +176,7 @@ impl Behaviour {
             policy: reader.parsed("mount_conflict_policy", |text| text.parse()).unwrap_or_default(),
             delay: reader.seconds("mount_conflict_delay", 0..=86_400, 30),
             fence_unknown_hosts: reader.boolean("fence_unknown_hosts", false),
+            settle_delay: reader.seconds("fence_settle_delay", 0..=60, 0),
             one_host: reader.boolean("one_host", true),
             filesystem: reader.parsed("filesystem", filesystem).unwrap_or_default(),
         }

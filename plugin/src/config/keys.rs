@@ -56,7 +56,7 @@ const NEVER_USED: Scope = Scope::Ignored("the earlier plugin did not use it eith
 const MULTIPATH: Scope = Scope::Ignored("multipath is always used");
 
 /// All keys, in the order of the documentation.
-pub(super) const KEYS: [Key; 53] = [
+pub(super) const KEYS: [Key; 54] = [
     Key::new("host_etcd_ip_address", Scope::Host, "0.0.0.0"),
     Key::new("host_etcd_port_number", Scope::Host, "2379"),
     Key::new("host_etcd_client_cert", Scope::Host, ""),
@@ -76,6 +76,7 @@ pub(super) const KEYS: [Key; 53] = [
     Key::new("mount_conflict_policy", Scope::Inherited, "steal"),
     Key::new("mount_conflict_delay", Scope::Inherited, "30"),
     Key::new("fence_unknown_hosts", Scope::Inherited, "false"),
+    Key::new("fence_settle_delay", Scope::Inherited, "0"),
     Key::new("one_host", Scope::Inherited, "true"),
     Key::new("filesystem", Scope::Inherited, "ext4"),
     Key::new("array_timeout", Scope::Inherited, "30"),
