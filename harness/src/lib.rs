@@ -4,3 +4,4 @@ pub mod checks;
 pub mod cluster;
 pub mod node;
 pub mod scenarios;
+pub mod simulation;

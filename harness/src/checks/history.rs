@@ -114,6 +114,13 @@ pub enum FactKind {
     },
     /// A record was committed.
     Record(RecordFact),
+    /// Anything else worth a line: a fault, a request, what a client does. No checker looks at it.
+    Note {
+        /// Who.
+        who: String,
+        /// What.
+        what: String,
+    },
     /// A Mount was asked of a node's plugin.
     MountAsked {
         /// Node.
@@ -158,6 +165,7 @@ impl fmt::Display for Fact {
             FactKind::Write(write) => show_write(write, f),
             FactKind::Node { node, event } => write!(f, "{node:<9} {}", show_event(event)),
             FactKind::Record(record) => show_record(record, f),
+            FactKind::Note { who, what } => write!(f, "{who:<9} {what}"),
             FactKind::MountAsked { node, volume, request } => {
                 write!(f, "{node:<9} Mount #{request} of {} asked", short(volume))
             }

@@ -29,7 +29,7 @@ pub use secrets::scan_for_secrets;
 pub use violation::{Invariant, Violation};
 pub use writes::WriteChecker;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 use hpe3par_docker_plugin::array::Wwn;
 
@@ -53,19 +53,16 @@ pub trait Checker {
 }
 
 /// How many facts before a violation are kept with it.
-const AROUND: usize = 40;
+pub const AROUND: usize = 60;
 
 /// All checkers together.
-pub struct Checkers {
-    checkers: Vec<Box<dyn Checker + Send>>,
-    recent: VecDeque<String>,
-}
+pub struct Checkers(Vec<Box<dyn Checker + Send>>);
 
 impl Checkers {
     /// Checkers for one run.
     #[must_use]
     pub fn new(rules: &Rules) -> Self {
-        let checkers: Vec<Box<dyn Checker + Send>> = vec![
+        Self(vec![
             Box::new(ExportChecker::new(rules)),
             Box::new(WriteChecker::default()),
             Box::new(ChainChecker::default()),
@@ -73,27 +70,32 @@ impl Checkers {
             Box::new(AnswerChecker::default()),
             Box::new(FormatChecker::default()),
             Box::new(BystanderChecker::new(rules)),
-        ];
-        Self { checkers, recent: VecDeque::new() }
+        ])
     }
 
     /// Looks at the next fact.
     pub fn see(&mut self, fact: &Fact) -> Vec<Violation> {
-        if self.recent.len() == AROUND {
-            self.recent.pop_front();
-        }
-        self.recent.push_back(fact.to_string());
-        let mut found: Vec<Violation> = self.checkers.iter_mut().flat_map(|checker| checker.see(fact)).collect();
-        for violation in &mut found {
-            violation.around = self.recent.iter().cloned().collect();
-        }
-        found
+        self.0.iter_mut().flat_map(|checker| checker.see(fact)).collect()
     }
 }
 
-/// Judges a whole history.
+/// Judges a whole history; every violation carries the facts just before it.
 #[must_use]
 pub fn check(history: &[Fact], rules: &Rules) -> Vec<Violation> {
     let mut checkers = Checkers::new(rules);
-    history.iter().flat_map(|fact| checkers.see(fact)).collect()
+    let mut found = Vec::new();
+    for (index, fact) in history.iter().enumerate() {
+        for mut violation in checkers.see(fact) {
+            violation.around = lines_before(history, index + 1);
+            found.push(violation);
+        }
+    }
+    found
+}
+
+/// The last lines of the time line that ends before `end`.
+#[must_use]
+pub fn lines_before(history: &[Fact], end: usize) -> Vec<String> {
+    let end = end.min(history.len());
+    history[end.saturating_sub(AROUND)..end].iter().map(Fact::to_string).collect()
 }

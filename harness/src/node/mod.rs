@@ -5,6 +5,7 @@
 //! unmount, and writes that arrive at the array after their sender has died.
 
 mod container;
+mod emulated_fabric;
 mod events;
 pub mod fabric;
 mod filesystem;
@@ -22,6 +23,7 @@ mod steps;
 mod tests;
 
 pub use container::ContainerId;
+pub use emulated_fabric::EmulatedFabric;
 pub use events::{NoObserver, NodeEvent, NodeObserver};
 pub use fabric::{Fabric, FabricError, Life};
 pub use gate::{Gate, Gated};

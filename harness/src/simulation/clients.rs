@@ -1,0 +1,279 @@
+//! Clients: dockerd and kubelet that start, stop, copy and move workloads, and the applications in the containers.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use hpe3par_docker_plugin::node::BootId;
+use tokio::time::sleep;
+
+use super::world::{SimulatedVolume, World};
+use crate::checks::FactKind;
+use crate::node::ContainerId;
+
+/// Patience of a client with an Unmount.
+const UNMOUNT_PATIENCE: Duration = Duration::from_secs(60);
+/// Pause between repeats of an Unmount that failed.
+const UNMOUNT_PAUSE: Duration = Duration::from_secs(2);
+
+/// A container with its application.
+#[derive(Clone)]
+pub struct Workload {
+    worker: usize,
+    volume: SimulatedVolume,
+    mount_id: String,
+    container: ContainerId,
+    boot: BootId,
+    stopped: Arc<AtomicBool>,
+}
+
+/// What the clients know: running workloads, and every mount id ever sent to a node.
+#[derive(Default)]
+pub struct Clients {
+    running: Mutex<Vec<Workload>>,
+    sent: Mutex<BTreeMap<(usize, String), SimulatedVolume>>,
+    requests: Mutex<u64>,
+}
+
+impl Clients {
+    fn running(&self) -> MutexGuard<'_, Vec<Workload>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn sent(&self) -> MutexGuard<'_, BTreeMap<(usize, String), SimulatedVolume>> {
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn next_request(&self) -> u64 {
+        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        *requests += 1;
+        *requests
+    }
+
+    /// One client: acts at random until its time is over.
+    pub async fn run(self: Arc<Self>, world: Arc<World>) {
+        while world.start.elapsed() < world.swarm.busy_time {
+            let (pause, dice) = {
+                let mut random = world.random();
+                (random.duration(&world.swarm.client_pause), random.below(100))
+            };
+            sleep(pause).await;
+            match dice {
+                0..45 => self.start_somewhere(&world).await,
+                45..75 => self.stop_one(&world).await,
+                75..88 => self.copy_from_one(&world).await,
+                88..95 => self.repeat_mount(&world).await,
+                _ => self.container_dies(&world).await,
+            }
+        }
+    }
+
+    async fn start_somewhere(self: &Arc<Self>, world: &Arc<World>) {
+        let (worker, volume, mount_id) = {
+            let mut random = world.random();
+            let worker = usize::try_from(random.below(world.workers.len() as u64)).unwrap_or(0);
+            let volume = random.pick(&world.volumes).cloned();
+            let pod = random.percent(30);
+            let (high, low) = (random.draw(), random.draw());
+            let id = if pod {
+                uuid::Uuid::from_u64_pair(high, low).to_string()
+            } else {
+                format!("{high:016x}{low:016x}").repeat(2)
+            };
+            (worker, volume, id)
+        };
+        if let Some(volume) = volume {
+            self.start(world, worker, &volume, &mount_id).await;
+        }
+    }
+
+    /// Mounts and starts a container with an application. Gives whether it runs.
+    async fn start(
+        self: &Arc<Self>,
+        world: &Arc<World>,
+        index: usize,
+        volume: &SimulatedVolume,
+        mount_id: &str,
+    ) -> bool {
+        let Ok(dir) = self.mount(world, index, volume, mount_id).await else { return false };
+        let node = &world.workers[index].node;
+        let boot = node.boot();
+        let Ok(container) = node.run_container(&dir).await else {
+            world.chronicle.count("client: container did not start");
+            self.unmount(world, index, volume, mount_id, 3).await;
+            return false;
+        };
+        let workload = Workload {
+            worker: index,
+            volume: volume.clone(),
+            mount_id: mount_id.to_owned(),
+            container,
+            boot,
+            stopped: Arc::default(),
+        };
+        self.running().push(workload.clone());
+        tokio::spawn(application(world.clone(), workload));
+        true
+    }
+
+    /// Sends a Mount, as dockerd does.
+    ///
+    /// # Errors
+    /// What the plugin or the silence said.
+    pub async fn mount(
+        &self,
+        world: &Arc<World>,
+        index: usize,
+        volume: &SimulatedVolume,
+        mount_id: &str,
+    ) -> Result<std::path::PathBuf, String> {
+        let worker = &world.workers[index];
+        let request = self.next_request();
+        self.sent().insert((index, mount_id.to_owned()), volume.clone());
+        let (node, wwn) = (worker.name.clone(), volume.wwn.clone());
+        world.chronicle.tell(FactKind::MountAsked { node: node.clone(), volume: wwn.clone(), request });
+        let answer = worker.mount(&volume.name, mount_id, world.swarm.client_patience).await;
+        world.chronicle.count(&format!("mount: {}", kind_of(&answer)));
+        world.chronicle.tell(FactKind::MountAnswered { node, volume: wwn, request, answer: answer.clone() });
+        answer
+    }
+
+    /// Sends an Unmount until it succeeds, at most `tries` times.
+    pub async fn unmount(
+        &self,
+        world: &Arc<World>,
+        index: usize,
+        volume: &SimulatedVolume,
+        mount_id: &str,
+        tries: usize,
+    ) -> bool {
+        let worker = &world.workers[index];
+        for _ in 0..tries {
+            world.chronicle.note(&worker.name, || format!("Unmount of {} asked", volume.name));
+            let answer = worker.unmount(&volume.name, mount_id, UNMOUNT_PATIENCE).await;
+            world.chronicle.count(&format!("unmount: {}", kind_of(&answer)));
+            world.chronicle.note(&worker.name, || format!("Unmount of {}: {answer:?}", volume.name));
+            if answer.is_ok() {
+                self.sent().remove(&(index, mount_id.to_owned()));
+                return true;
+            }
+            sleep(UNMOUNT_PAUSE).await;
+        }
+        false
+    }
+
+    fn take_one(&self, world: &World) -> Option<Workload> {
+        let mut running = self.running();
+        let count = running.len() as u64;
+        let index = usize::try_from(world.random().below(count)).ok()?;
+        (index < running.len()).then(|| running.remove(index))
+    }
+
+    async fn stop_one(&self, world: &Arc<World>) {
+        if let Some(workload) = self.take_one(world) {
+            self.stop(world, &workload, 3).await;
+        }
+    }
+
+    async fn stop(&self, world: &Arc<World>, workload: &Workload, tries: usize) {
+        workload.stopped.store(true, Ordering::SeqCst);
+        let node = &world.workers[workload.worker].node;
+        if node.boot() == workload.boot {
+            node.stop_container(workload.container).await;
+        }
+        self.unmount(world, workload.worker, &workload.volume, &workload.mount_id, tries).await;
+    }
+
+    /// `docker cp`: Mount and Unmount with the id of the running container.
+    async fn copy_from_one(&self, world: &Arc<World>) {
+        let one = { world.random().pick(&self.running()).cloned() };
+        let Some(workload) = one else { return };
+        if self.mount(world, workload.worker, &workload.volume, &workload.mount_id).await.is_ok() {
+            sleep(Duration::from_millis(300)).await;
+            let worker = &world.workers[workload.worker];
+            let answer = worker.unmount(&workload.volume.name, &workload.mount_id, UNMOUNT_PATIENCE).await;
+            world.chronicle.count(&format!("docker cp: {}", kind_of(&answer)));
+        }
+    }
+
+    /// kubelet repeats the Mount of a pod that has the volume already.
+    async fn repeat_mount(&self, world: &Arc<World>) {
+        let one = { world.random().pick(&self.running()).cloned() };
+        let Some(workload) = one.filter(|workload| workload.mount_id.contains('-')) else { return };
+        // The answer is in the chronicle.
+        let _ = self.mount(world, workload.worker, &workload.volume, &workload.mount_id).await;
+    }
+
+    /// A container dies with its engine: no Unmount is sent, and the engine mounts again with the same id.
+    async fn container_dies(self: &Arc<Self>, world: &Arc<World>) {
+        let Some(workload) = self.take_one(world) else { return };
+        workload.stopped.store(true, Ordering::SeqCst);
+        let node = &world.workers[workload.worker].node;
+        if node.boot() == workload.boot {
+            node.stop_container(workload.container).await;
+        }
+        world.chronicle.count("client: engine restarts a container");
+        self.start(world, workload.worker, &workload.volume, &workload.mount_id).await;
+    }
+
+    /// Stops everything: all containers, and every mount id that was ever sent and may still be held.
+    pub async fn stop_all(&self, world: &Arc<World>) {
+        let running = std::mem::take(&mut *self.running());
+        for workload in &running {
+            workload.stopped.store(true, Ordering::SeqCst);
+            let node = &world.workers[workload.worker].node;
+            if node.boot() == workload.boot {
+                node.stop_container(workload.container).await;
+            }
+        }
+        let held: Vec<((usize, String), SimulatedVolume)> =
+            self.sent().iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+        for ((index, mount_id), volume) in held {
+            // An id is counted as often as it was mounted.
+            let node_id = hpe3par_docker_plugin::node::NodeId::new(&world.workers[index].name);
+            for _ in 0..20 {
+                self.unmount(world, index, &volume, &mount_id, 10).await;
+                let record = world.record_of(&volume);
+                let info = record.as_ref().and_then(|record| record.path_info.get(&node_id));
+                if !info.is_some_and(|info| info.mount_ids.contains(&mount_id)) {
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// The application of a container: appends and syncs until it is stopped or its disk fails.
+async fn application(world: Arc<World>, workload: Workload) {
+    let node = world.workers[workload.worker].node.clone();
+    let mut count = 0;
+    while !workload.stopped.load(Ordering::SeqCst) && node.boot() == workload.boot {
+        let (pause, sync) = {
+            let mut random = world.random();
+            (random.duration(&world.swarm.append_pause), random.percent(60))
+        };
+        sleep(pause).await;
+        count += 1;
+        if node.append(workload.container, &format!("line {count}")).await.is_err() {
+            break;
+        }
+        if sync && node.fsync(workload.container).await.is_err() {
+            world.chronicle.count("application: fsync failed");
+            break;
+        }
+    }
+}
+
+/// The kind of an answer, without names and numbers.
+fn kind_of<T>(answer: &Result<T, String>) -> String {
+    match answer {
+        Ok(_) => "ok".to_owned(),
+        Err(reason) => {
+            let reason = reason.split(" failed: ").last().unwrap_or(reason);
+            let words =
+                reason.split_whitespace().filter(|word| !word.chars().any(|c| c.is_ascii_digit() || "/'".contains(c)));
+            words.take(7).collect::<Vec<_>>().join(" ")
+        }
+    }
+}

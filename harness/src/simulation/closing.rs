@@ -1,0 +1,146 @@
+//! The end of a run: heal everything, stop the workloads, demand that every volume can be mounted, look for leaks.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hpe3par_docker_plugin::store::journal::Journal as _;
+use hpe3par_docker_plugin::volume::record::VolumeRecord;
+use hpe3par_emulator::array::VlunFilter;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::clients::Clients;
+use super::nemesis::SimulationHook;
+use super::world::{SimulatedVolume, World};
+use crate::checks::{Invariant, Remains, Violation, check_leaks};
+
+/// Within this time after the last fault a volume must be mountable.
+pub const MOUNTABLE_WITHIN: Duration = Duration::from_secs(240);
+/// Within this time after the last Unmount nothing may be left.
+pub const CLEAN_WITHIN: Duration = Duration::from_secs(150);
+/// How long stopping everything may take.
+const STOPPED_WITHIN: Duration = Duration::from_secs(1_200);
+/// Pause between looks.
+const LOOK_EVERY: Duration = Duration::from_secs(3);
+
+/// Heals the world: every node runs, every link works, nothing goes wrong any more.
+pub fn heal(world: &World, hooks: &[Arc<SimulationHook>]) {
+    world.network.heal();
+    for hook in hooks {
+        hook.disarm();
+    }
+    for worker in &world.workers {
+        worker.node.cut_from_san(false);
+        worker.thaw();
+        worker.power_on();
+        worker.start_plugin();
+    }
+    world.chronicle.note("world", || "HEALED: all faults are gone".to_owned());
+}
+
+/// Demands progress and cleanliness of a healed world.
+pub async fn demand(world: &Arc<World>, clients: &Arc<Clients>) {
+    if timeout(STOPPED_WITHIN, clients.stop_all(world)).await.is_err() {
+        accuse(world, Invariant::L1Liveness, "not every Unmount ended, although all faults are gone".to_owned());
+        return;
+    }
+    for (number, volume) in world.volumes.iter().enumerate() {
+        if let Err(words) = demand_mount(world, clients, volume, number).await {
+            accuse(world, Invariant::L1Liveness, words);
+            return;
+        }
+    }
+    let begin = Instant::now();
+    let remains = loop {
+        let remains = remains_of(world).await;
+        if remains == Remains::default() || begin.elapsed() > CLEAN_WITHIN {
+            break remains;
+        }
+        sleep(LOOK_EVERY).await;
+    };
+    for violation in check_leaks(&remains, world.start.elapsed()) {
+        world.chronicle.accuse(violation);
+    }
+}
+
+fn accuse(world: &World, invariant: Invariant, words: String) {
+    world.chronicle.accuse(Violation::new(invariant, world.start.elapsed(), words));
+}
+
+/// Mounts, writes, syncs and unmounts a volume on some node.
+async fn demand_mount(
+    world: &Arc<World>,
+    clients: &Arc<Clients>,
+    volume: &SimulatedVolume,
+    number: usize,
+) -> Result<(), String> {
+    let index = usize::try_from(world.random().below(world.workers.len() as u64)).unwrap_or(0);
+    let worker = &world.workers[index];
+    let mount_id = format!("{:064x}", number + 1);
+    let begin = Instant::now();
+    let dir = loop {
+        let last = match clients.mount(world, index, volume, &mount_id).await {
+            Ok(dir) => break dir,
+            Err(reason) => reason,
+        };
+        if begin.elapsed() > MOUNTABLE_WITHIN {
+            let name = &worker.name;
+            return Err(format!(
+                "volume {} could not be mounted on {name} within {} s after all faults were gone; the last answer was: {last}",
+                volume.name,
+                MOUNTABLE_WITHIN.as_secs()
+            ));
+        }
+        sleep(Duration::from_secs(1)).await;
+    };
+    let node = &worker.node;
+    let written = async {
+        let container = node.run_container(&dir).await?;
+        node.append(container, "the last line").await?;
+        node.fsync(container).await?;
+        node.stop_container(container).await;
+        Ok::<_, hpe3par_docker_plugin::node::NodeError>(())
+    };
+    written
+        .await
+        .map_err(|error| format!("volume {} mounted on {} could not be written: {error}", volume.name, worker.name))?;
+    if clients.unmount(world, index, volume, &mount_id, 20).await {
+        return Ok(());
+    }
+    Err(format!("volume {} could not be unmounted on {} after all faults were gone", volume.name, worker.name))
+}
+
+async fn remains_of(world: &World) -> Remains {
+    let mut remains = Remains::default();
+    for volume in &world.volumes {
+        let rows = world.emulator.with(|array, _| array.vlun_rows(&VlunFilter::volume(volume.array_name.as_str())));
+        let templates = rows.iter().filter(|row| !row.active);
+        remains.exports.extend(templates.map(|row| {
+            let host = row.hostname.as_deref().unwrap_or("everybody");
+            format!("{} to {host} as LUN {}", volume.name, row.lun)
+        }));
+        remains.records.extend(world.record_of(volume).and_then(|record| unfinished(&record)));
+    }
+    for worker in &world.workers {
+        let left = worker.node.leftovers();
+        if !left.is_empty() {
+            remains.nodes.push((worker.name.clone(), left));
+        }
+        let entries = worker.journal.entries().await.unwrap_or_default();
+        remains.journals.extend(entries.iter().map(|entry| format!("{} on {}", entry.name, worker.name)));
+    }
+    let (keys, _) = world.store.read_all("/takeovers/");
+    let forgotten = keys.iter().filter(|entry| entry.key.ends_with("/clock") || entry.key.ends_with("/permit"));
+    remains.takeovers.extend(forgotten.map(|entry| entry.key.clone()));
+    remains
+}
+
+/// What a record still says about an ended run.
+fn unfinished(record: &VolumeRecord) -> Option<String> {
+    let owner = record.ownership.owner().map(|owner| format!("owned by {}", owner.node));
+    let takeover = record.takeover.as_ref().map(|takeover| format!("wanted by {}", takeover.by));
+    let held: Vec<String> =
+        record.path_info.iter().map(|(node, info)| format!("held on {node} by {} ids", info.mount_ids.len())).collect();
+    let quarantine: Vec<String> = record.quarantine.keys().map(|node| format!("{node} in quarantine")).collect();
+    let words: Vec<String> = owner.into_iter().chain(takeover).chain(held).chain(quarantine).collect();
+    (!words.is_empty()).then(|| format!("{} is {}", record.display_name, words.join(", ")))
+}

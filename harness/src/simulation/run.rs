@@ -1,0 +1,169 @@
+//! Running seeds.
+
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hpe3par_docker_plugin::fencing::mutants::Defects;
+#[cfg(feature = "mutants")]
+use hpe3par_docker_plugin::fencing::mutants::Mutant;
+
+use super::chronicle::Coverage;
+use super::clients::Clients;
+use super::closing;
+use super::nemesis::{self, SimulationHook};
+use super::report::{BrokenSeed, Report};
+use super::swarm::Swarm;
+use super::world::{World, WorldError};
+use crate::checks::{Fact, Violation};
+
+/// Schedules that tell more facts than this go round in circles.
+const TOO_MANY_FACTS: usize = 500_000;
+/// How often a run looks whether it goes round in circles.
+const WATCHDOG: Duration = Duration::from_secs(20);
+
+/// How to run a batch of seeds.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// A defect of the plugin to put in, to see it found.
+    #[cfg(feature = "mutants")]
+    pub mutant: Option<Mutant>,
+    /// Stop after this many broken seeds; 0 runs all.
+    pub stop_after: usize,
+}
+
+impl Options {
+    fn defects(&self) -> Defects {
+        #[cfg(feature = "mutants")]
+        {
+            Defects::with(self.mutant)
+        }
+        #[cfg(not(feature = "mutants"))]
+        {
+            Defects::default()
+        }
+    }
+}
+
+/// One schedule in full.
+#[derive(Debug, Clone)]
+pub struct Trace {
+    /// The seed.
+    pub seed: u64,
+    /// The time line, one line per event: virtual time, who, what.
+    pub lines: Vec<String>,
+    /// Hash of the time line: equal for equal schedules.
+    pub hash: u64,
+    /// Violations.
+    pub violations: Vec<Violation>,
+    /// What was covered.
+    pub coverage: Coverage,
+    /// Virtual time.
+    pub simulated: Duration,
+}
+
+struct Outcome {
+    facts: Vec<Fact>,
+    violations: Vec<Violation>,
+    coverage: Coverage,
+    simulated: Duration,
+}
+
+/// Runs one seed and keeps its whole time line.
+///
+/// # Errors
+/// [`WorldError`] is a defect of the simulation.
+pub fn simulate_one(seed: u64, options: &Options) -> Result<Trace, WorldError> {
+    let outcome = run(seed, options, true)?;
+    let lines: Vec<String> = outcome.facts.iter().map(Fact::to_string).collect();
+    let hash = lines.iter().fold(FNV_OFFSET, |hash, line| fnv(fnv(hash, line.as_bytes()), b"\n"));
+    let Outcome { violations, coverage, simulated, .. } = outcome;
+    Ok(Trace { seed, lines, hash, violations, coverage, simulated })
+}
+
+/// Runs a range of seeds, one after the other, on this thread.
+#[must_use]
+pub fn simulate(seeds: RangeInclusive<u64>, options: &Options) -> Report {
+    let begin = std::time::Instant::now();
+    let mut report = Report::default();
+    for seed in seeds {
+        match run(seed, options, false) {
+            Ok(outcome) => add(&mut report, seed, outcome, options),
+            Err(error) => report.failed.push((seed, error.to_string())),
+        }
+        report.schedules += 1;
+        if options.stop_after > 0 && report.broken.len() >= options.stop_after {
+            break;
+        }
+    }
+    report.elapsed = begin.elapsed();
+    report
+}
+
+fn add(report: &mut Report, seed: u64, outcome: Outcome, options: &Options) {
+    report.facts += outcome.facts.len() as u64;
+    report.simulated += outcome.simulated;
+    for (kind, count) in outcome.coverage {
+        *report.coverage.entry(kind).or_default() += count;
+    }
+    if outcome.violations.is_empty() {
+        return;
+    }
+    // Once more with every line kept: the same seed is the same schedule.
+    let violations = simulate_one(seed, options).map_or(outcome.violations, |trace| trace.violations);
+    report.broken.push(BrokenSeed { seed, violations });
+}
+
+fn run(seed: u64, options: &Options, notes: bool) -> Result<Outcome, WorldError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    let runtime = runtime.map_err(|error| WorldError::of(&error))?;
+    runtime.block_on(async {
+        let world = World::build(seed, Swarm::draw(seed), options.defects(), notes)?;
+        tokio::select! {
+            biased;
+            () = play(&world, seed) => {}
+            () = watchdog(&world) => return Err(WorldError::of(&"it goes round in circles")),
+        }
+        let simulated = world.start.elapsed();
+        let (facts, violations, coverage) = world.chronicle.close();
+        Ok(Outcome { facts, violations, coverage, simulated })
+    })
+}
+
+/// Ends when the run tells so many facts that it cannot be making progress.
+async fn watchdog(world: &World) {
+    while world.chronicle.length() < TOO_MANY_FACTS {
+        tokio::time::sleep(WATCHDOG).await;
+    }
+}
+
+/// The busy phase with faults, then the healed phase.
+async fn play(world: &Arc<World>, seed: u64) {
+    let mut hooks = Vec::new();
+    for (number, worker) in (1_u64..).zip(&world.workers) {
+        let hook = SimulationHook::new(worker, world.swarm.step_failures, seed.wrapping_mul(7).wrapping_add(number));
+        worker.node.set_hook(hook.clone());
+        hooks.push(hook);
+        worker.start_plugin();
+    }
+    let clients = Arc::new(Clients::default());
+    let acting: Vec<_> = (0..world.swarm.clients).map(|_| tokio::spawn(clients.clone().run(world.clone()))).collect();
+    let striking = tokio::spawn(nemesis::run(world.clone(), hooks.clone()));
+    tokio::time::sleep(world.swarm.busy_time).await;
+    striking.abort();
+    closing::heal(world, &hooks);
+    for client in acting {
+        // A client that panicked has shown its assertion already.
+        let _ = client.await;
+    }
+    if !world.chronicle.is_broken() {
+        closing::heal(world, &hooks);
+        closing::demand(world, &clients).await;
+    }
+}
+
+const FNV_OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
+
+fn fnv(hash: u64, bytes: &[u8]) -> u64 {
+    bytes.iter().fold(hash, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+}
