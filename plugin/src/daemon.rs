@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::docker::api::{Api, Deadlines};
 use crate::docker::driver::VolumeDriver;
 use crate::docker::operations::Operations;
-use crate::docker::socket::{Socket, SocketError};
+use crate::docker::socket::{Claim, Socket, SocketError};
 use crate::tasks::Tasks;
 
 /// How long running operations get when the plugin stops. Docker kills a plugin 10 s after it asked it to end.
@@ -49,7 +49,16 @@ impl Daemon {
     /// # Errors
     /// [`StartError`], most often because another plugin is running.
     pub async fn start(parts: Parts) -> Result<RunningDaemon, StartError> {
-        let (socket, listener) = Socket::listen(&parts.socket).await?;
+        let claim = Claim::take(&parts.socket).await?;
+        Self::start_on(claim, parts)
+    }
+
+    /// The same on a path that was taken before; `parts.socket` is not looked at.
+    ///
+    /// # Errors
+    /// [`StartError`] when the kernel refuses.
+    pub fn start_on(claim: Claim, parts: Parts) -> Result<RunningDaemon, StartError> {
+        let (socket, listener) = claim.listen()?;
         let operations = Operations::new(parts.tasks);
         let router = Api::new(parts.driver, operations.clone(), parts.deadlines).router();
         let stop = CancellationToken::new();

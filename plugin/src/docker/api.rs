@@ -56,7 +56,6 @@ impl Api {
     }
 
     /// The routes.
-    #[must_use]
     pub fn router(self) -> Router {
         Router::new().fallback(answer).with_state(Arc::new(self))
     }
@@ -191,7 +190,7 @@ impl Api {
     }
 
     async fn list(&self) -> Result<Reply, Refusal> {
-        Ok(Reply::volumes(self.within("List", self.driver.list()).await?))
+        Ok(Reply::volumes(&self.within("List", self.driver.list()).await?))
     }
 
     /// Waits for a call that changes nothing, and may therefore be dropped.

@@ -78,11 +78,11 @@ impl Reply {
     }
 
     /// All volumes; without `Volumes` when there is none, as the earlier plugin answers.
-    pub(super) fn volumes(views: Vec<VolumeView>) -> Self {
+    pub(super) fn volumes(views: &[VolumeView]) -> Self {
         if views.is_empty() {
             return Self::done();
         }
-        let volumes: Vec<Value> = views.into_iter().map(listed).collect();
+        let volumes: Vec<Value> = views.iter().map(listed).collect();
         Self(json!({"Err": "", "Volumes": volumes}))
     }
 
@@ -104,7 +104,7 @@ impl IntoResponse for Reply {
 }
 
 /// List shows no `Status`: filling it would cost a request per volume.
-fn listed(view: VolumeView) -> Value {
+fn listed(view: &VolumeView) -> Value {
     json!({
         "Name": view.name,
         "Devicename": shown(view.device.as_deref()),
@@ -149,12 +149,12 @@ mod tests {
             r#"{"Err":"","Name":"v","Mountpoint":"/opt/hpe/data/x","Devicename":"/dev/dm-4"}"#
         );
         assert_eq!(text(&Reply::volume(None)), r#"{"Err":""}"#);
-        assert_eq!(text(&Reply::volumes(Vec::new())), r#"{"Err":""}"#);
+        assert_eq!(text(&Reply::volumes(&[])), r#"{"Err":""}"#);
         assert_eq!(text(&Reply::path(None)), r#"{"Err":"","Mountpoint":""}"#);
         assert_eq!(text(&Reply::no_path("No Mount Point")), r#"{"Err":"No Mount Point","Mountpoint":""}"#);
         let view = VolumeView { name: "v".into(), mountpoint: None, device: None, size_gib: 5, status: Map::new() };
         assert_eq!(
-            text(&Reply::volumes(vec![view.clone()])),
+            text(&Reply::volumes(std::slice::from_ref(&view))),
             r#"{"Err":"","Volumes":[{"Name":"v","Devicename":"","size":5,"Mountpoint":"","Status":{}}]}"#
         );
         assert_eq!(

@@ -52,28 +52,21 @@ pub enum SocketError {
     },
 }
 
-/// A listening socket; its file is removed when this is dropped.
+/// The right to listen on a path, held by one process at a time. To be taken before anything else is started: a second
+/// plugin on the same node must not even begin to work.
 #[derive(Debug)]
-pub struct Socket {
+pub struct Claim {
     path: PathBuf,
-    identity: (u64, u64),
     /// Held locked for the life of the plugin. The connect test alone could be passed by two starting plugins at once.
     _pid_file: File,
 }
 
-impl Socket {
-    /// Where it is.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Makes the directory (mode 0700, if missing) and the socket (mode 0600), and listens. A socket nobody listens on
-    /// is replaced.
+impl Claim {
+    /// Makes the directory (mode 0700, if missing) and takes the path, removing a socket nobody listens on.
     ///
     /// # Errors
     /// See [`SocketError`].
-    pub async fn listen(path: &Path) -> Result<(Self, UnixListener), SocketError> {
+    pub async fn take(path: &Path) -> Result<Self, SocketError> {
         let path = std::path::absolute(path).map_err(|error| failed("finding", path, error))?;
         let length = path.as_os_str().as_bytes().len();
         if length > LONGEST {
@@ -85,16 +78,40 @@ impl Socket {
         }
         let pid_file = take_pid_file(&path)?;
         clear_the_way(&path).await?;
-        let (listener, identity) = bind(&path)?;
-        Ok((Self { path, identity, _pid_file: pid_file }, listener))
+        Ok(Self { path, _pid_file: pid_file })
+    }
+
+    /// Makes the socket (mode 0600) and listens.
+    ///
+    /// # Errors
+    /// [`SocketError::Failed`].
+    pub fn listen(self) -> Result<(Socket, UnixListener), SocketError> {
+        let (listener, identity) = bind(&self.path)?;
+        Ok((Socket { claim: self, identity }, listener))
+    }
+}
+
+/// A listening socket; its file is removed when this is dropped.
+#[derive(Debug)]
+pub struct Socket {
+    claim: Claim,
+    identity: (u64, u64),
+}
+
+impl Socket {
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.claim.path
     }
 }
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        let ours = fs::symlink_metadata(&self.path).is_ok_and(|found| (found.dev(), found.ino()) == self.identity);
-        if ours && let Err(error) = fs::remove_file(&self.path) {
-            tracing::warn!(path = %self.path.display(), %error, "socket file was not removed");
+        let path = self.path();
+        let ours = fs::symlink_metadata(path).is_ok_and(|found| (found.dev(), found.ino()) == self.identity);
+        if ours && let Err(error) = fs::remove_file(path) {
+            tracing::warn!(path = %path.display(), %error, "socket file was not removed");
         }
     }
 }
@@ -168,11 +185,15 @@ fn bind(path: &Path) -> Result<(UnixListener, (u64, u64)), SocketError> {
 mod tests {
     use super::*;
 
+    async fn listen(path: &Path) -> Result<(Socket, UnixListener), SocketError> {
+        Claim::take(path).await?.listen()
+    }
+
     #[tokio::test]
     async fn the_socket_is_private_and_goes_away() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a/b/hpe.sock");
-        let (socket, _listener) = Socket::listen(&path).await.unwrap();
+        let (socket, _listener) = listen(&path).await.unwrap();
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
         assert_eq!(fs::metadata(path.parent().unwrap()).unwrap().mode() & 0o777, 0o700);
         assert!(UnixStream::connect(&path).await.is_ok());
@@ -185,8 +206,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("hpe.sock");
         drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
-        let (first, _listener) = Socket::listen(&path).await.unwrap();
-        let error = Socket::listen(&path).await.unwrap_err();
+        let (first, _listener) = listen(&path).await.unwrap();
+        let error = listen(&path).await.unwrap_err();
         assert!(matches!(&error, SocketError::InUse { who, .. } if who.contains(&std::process::id().to_string())));
         assert!(UnixStream::connect(first.path()).await.is_ok(), "the first one still serves");
     }
@@ -196,7 +217,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("hpe.sock");
         let _foreign = std::os::unix::net::UnixListener::bind(&path).unwrap();
-        assert!(matches!(Socket::listen(&path).await.unwrap_err(), SocketError::InUse { .. }));
+        assert!(matches!(listen(&path).await.unwrap_err(), SocketError::InUse { .. }));
         assert!(path.exists());
     }
 
@@ -205,9 +226,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("hpe.sock");
         fs::write(&path, "precious").unwrap();
-        assert!(matches!(Socket::listen(&path).await.unwrap_err(), SocketError::NotASocket { .. }));
+        assert!(matches!(listen(&path).await.unwrap_err(), SocketError::NotASocket { .. }));
         assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
         let long = dir.path().join("x".repeat(120));
-        assert!(matches!(Socket::listen(&long).await.unwrap_err(), SocketError::TooLong { .. }));
+        assert!(matches!(listen(&long).await.unwrap_err(), SocketError::TooLong { .. }));
     }
 }

@@ -4,6 +4,7 @@
 //! order of steps belongs to [`crate::fencing`], never to an adapter.
 
 pub mod identity;
+pub mod linux;
 pub mod node_id;
 pub mod registration;
 

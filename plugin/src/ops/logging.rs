@@ -4,6 +4,7 @@ use std::io;
 
 use clap::ValueEnum;
 use thiserror::Error;
+use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 
 /// How a log line looks.
@@ -19,7 +20,7 @@ pub enum LogFormat {
 /// Why logging could not be set up.
 #[derive(Debug, Clone, Error, PartialEq, Eq)]
 pub enum LoggingError {
-    /// `RUST_LOG` or the configured level is no filter.
+    /// `RUST_LOG` is no filter.
     #[error("'{filter}' is no log filter: {reason}; use a level such as info, or target=level pairs")]
     Filter {
         /// The text.
@@ -36,9 +37,9 @@ pub enum LoggingError {
 ///
 /// # Errors
 /// See [`LoggingError`].
-pub fn start(format: LogFormat, level: &str) -> Result<(), LoggingError> {
+pub fn start(format: LogFormat, level: LevelFilter) -> Result<(), LoggingError> {
     let filter = std::env::var("RUST_LOG").ok().filter(|filter| !filter.trim().is_empty());
-    let filter = filter.unwrap_or_else(|| level_of(level).to_owned());
+    let filter = filter.unwrap_or_else(|| level.to_string());
     let parsed = EnvFilter::try_new(&filter)
         .map_err(|error| LoggingError::Filter { filter: filter.clone(), reason: error.to_string() })?;
     let lines = tracing_subscriber::fmt().with_env_filter(parsed).with_writer(io::stderr);
@@ -47,28 +48,4 @@ pub fn start(format: LogFormat, level: &str) -> Result<(), LoggingError> {
         LogFormat::Json => lines.json().flatten_event(true).try_init(),
     };
     started.map_err(|_| LoggingError::Twice)
-}
-
-/// The earlier plugin's `logging` key takes Python's level names in any case.
-fn level_of(level: &str) -> &str {
-    match level.trim().to_ascii_lowercase().as_str() {
-        "critical" | "fatal" | "error" => "error",
-        "warning" | "warn" => "warn",
-        "info" | "" => "info",
-        "debug" => "debug",
-        "trace" | "notset" => "trace",
-        _ => level,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn level_names_of_the_earlier_plugin_are_understood() {
-        assert_eq!(level_of("DEBUG"), "debug");
-        assert_eq!(level_of("Warning"), "warn");
-        assert_eq!(level_of("hpe3par=trace"), "hpe3par=trace");
-    }
 }

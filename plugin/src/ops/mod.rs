@@ -1,4 +1,5 @@
 //! What people who run the plugin need: logs and a look inside.
 
+pub mod check_config;
 pub mod health;
 pub mod logging;
