@@ -21,21 +21,18 @@ use std::{
     sync::Arc,
 };
 
+use russh::keys::PrivateKey;
 use secrecy::SecretString;
 use tokio::task::JoinHandle;
 
 pub use self::tls::{TlsError, TlsMode};
-pub use crate::cli::HostKeyError;
 pub(crate) use self::{
     cut::Cut,
     front_end::{Connection, FrontEnd, Listening},
     tls::ServerCertificate,
 };
-use crate::{
-    Emulator,
-    array::ArrayConfig,
-    cli, control, wsapi,
-};
+pub use crate::cli::HostKeyError;
+use crate::{Emulator, array::ArrayConfig, cli, control, wsapi};
 
 impl Emulator {
     /// Settings for an array that listens on sockets; [`EmulatorBuilder::start`] starts it.
@@ -52,7 +49,9 @@ const ANY_LOOPBACK_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4A
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// An address could not be listened on.
-    #[error("cannot listen on {address} for the {front_end}: {source}; choose another address or port 0 for any free port")]
+    #[error(
+        "cannot listen on {address} for the {front_end}: {source}; choose another address or port 0 for any free port"
+    )]
     Listen {
         /// Which interface.
         front_end: &'static str,
@@ -181,30 +180,43 @@ impl EmulatorBuilder {
             ssh_host_key,
         };
         let emulator = Emulator::new(self.array);
-
-        let scheme = if certificate.is_some() { "https" } else { "http" };
-        let acceptor = certificate.map(|made| made.acceptor);
-        let listening = listen("REST interface", self.wsapi)?;
-        let wsapi_url = format!("{scheme}://{}/api/v1", listening.address());
-        let service = wsapi::service(emulator.clone(), listening.address().port());
-        let wsapi = listening.serve(move |connection| wsapi::serve(service.clone(), acceptor.clone(), connection));
-
-        let shared = Arc::new(cli::Shared::new(emulator.clone()));
-        let protocol = Arc::new(cli::protocol(host_key));
-        let ssh = listen("SSH command line", self.ssh)?
-            .serve(move |connection| cli::serve(Arc::clone(&shared), Arc::clone(&protocol), connection));
-
+        let (wsapi, wsapi_url) = open_wsapi(&emulator, self.wsapi, certificate)?;
+        let ssh = open_ssh(&emulator, self.ssh, host_key)?;
         let front_ends = Arc::new(FrontEnds { wsapi, ssh });
         let context = control::Context::new(emulator.clone(), identity.clone(), &wsapi_url, Arc::clone(&front_ends));
         let service = control::service(context);
         let control = listen("control interface", self.control)?
             .serve(move |connection| control::serve(service.clone(), connection));
-
-        let kept = emulator.clone();
-        let timekeeper = tokio::spawn(async move { kept.keep_time().await });
+        let timekeeper = tokio::spawn({
+            let emulator = emulator.clone();
+            async move { emulator.keep_time().await }
+        });
         tracing::info!(wsapi = %wsapi_url, ssh = %front_ends.ssh.address(), control = %control.address(), "array started");
         Ok(RunningEmulator { emulator, front_ends, control, wsapi_url, identity, timekeeper })
     }
+}
+
+/// Opens the REST interface; gives its URL too.
+fn open_wsapi(
+    emulator: &Emulator,
+    address: SocketAddr,
+    certificate: Option<ServerCertificate>,
+) -> Result<(FrontEnd, String), StartError> {
+    let listening = listen("REST interface", address)?;
+    let scheme = if certificate.is_some() { "https" } else { "http" };
+    let url = format!("{scheme}://{}/api/v1", listening.address());
+    let service = wsapi::service(emulator.clone(), listening.address().port());
+    let acceptor = certificate.map(|made| made.acceptor);
+    let wsapi = listening.serve(move |connection| wsapi::serve(service.clone(), acceptor.clone(), connection));
+    Ok((wsapi, url))
+}
+
+/// Opens the SSH command line.
+fn open_ssh(emulator: &Emulator, address: SocketAddr, host_key: PrivateKey) -> Result<FrontEnd, StartError> {
+    let shared = Arc::new(cli::Shared::new(emulator.clone()));
+    let protocol = Arc::new(cli::protocol(host_key));
+    let listening = listen("SSH command line", address)?;
+    Ok(listening.serve(move |connection| cli::serve(Arc::clone(&shared), Arc::clone(&protocol), connection)))
 }
 
 fn listen(front_end: &'static str, address: SocketAddr) -> Result<Listening, StartError> {

@@ -1,5 +1,7 @@
 //! The control interface, as a harness in another process uses it.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use reqwest::{Method, StatusCode};

@@ -1,5 +1,7 @@
 //! The program itself: ready line, signals, refusals on the command line.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::process::Stdio;

@@ -1,12 +1,16 @@
 //! The REST interface over real sockets: TLS, raw requests, faults, and the management network going away.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::time::{Duration, Instant};
 
 use hpe3par_emulator::{
+    Emulator,
     array::Channel,
     faults::{FaultKind, FaultRule, Trigger},
+    server::TlsMode,
 };
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -33,6 +37,18 @@ async fn the_certificate_is_good_for_localhost_and_for_nobody_elses_authority() 
     assert_eq!(client.get(format!("https://localhost:{port}/api")).send().await.unwrap().status(), 200);
     let stranger = start().await;
     assert!(https_client(&stranger).get(format!("https://127.0.0.1:{port}/api")).send().await.is_err());
+}
+
+#[tokio::test]
+async fn a_certificate_from_files_is_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let (certificate, key) = (folder.path().join("chain.pem"), folder.path().join("key.pem"));
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    std::fs::write(&certificate, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    let running = Emulator::builder().tls(TlsMode::Files { certificate, key }).start().await.unwrap();
+    assert_eq!(running.certificate_pem().unwrap().replace("\r\n", "\n"), made.cert.pem().replace("\r\n", "\n"));
+    assert_eq!(Rest::log_in(&running).await.get("/system").await["name"], "emulated3par");
 }
 
 #[tokio::test]
@@ -77,7 +93,8 @@ async fn whole_collections_are_chunked_and_single_objects_are_not() {
     export(running.handle());
     let key = Rest::log_in(&running).await.key;
     for (path, chunked) in [("volumes", true), ("vluns", true), ("volumes/v1", false), ("vluns/v1,7,h1", false)] {
-        let head = format!("GET /api/v1/{path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-HP3PAR-WSAPI-SessionKey: {key}");
+        let head =
+            format!("GET /api/v1/{path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-HP3PAR-WSAPI-SessionKey: {key}");
         let answer = raw(&running, &format!("{head}\r\n\r\n")).await;
         assert_eq!(answer.contains("transfer-encoding: chunked"), chunked, "{path}: {answer}");
         assert_eq!(answer.contains("content-length:"), !chunked, "{path}: {answer}");
@@ -185,7 +202,9 @@ async fn removals_can_lie() {
     let running = start_plain().await;
     export(running.handle());
     let rest = Rest::log_in(&running).await;
-    running.handle().with_faults(|plan| plan.add(rule("DELETE /vluns/*", FaultKind::LyingRemoval).on(Trigger::first(1))));
+    running
+        .handle()
+        .with_faults(|plan| plan.add(rule("DELETE /vluns/*", FaultKind::LyingRemoval).on(Trigger::first(1))));
     assert_eq!(rest.send(Method::DELETE, "/vluns/v1,7,h1", None).await.status(), 200);
     assert_eq!(rest.get("/vluns").await["total"], 1);
     assert_eq!(rest.send(Method::DELETE, "/vluns/v1,7,h1", None).await.status(), 200);

@@ -1,5 +1,7 @@
 //! The command line over real SSH connections.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::time::Duration;
@@ -25,12 +27,15 @@ async fn a_single_command_prints_plain_lines_and_ends_with_a_status() {
     export(running.handle());
     let connection = ssh(&running).await;
     let listed = exec(&connection, "showvlun -t", "").await;
-    assert_eq!(listed.text, "\
+    assert_eq!(
+        listed.text,
+        "\
 Lun VVName HostName -Host_WWN/iSCSI_Name- Port Type
   7 v1     h1       ----------------       --- host
 ---------------------------------------------------
   1 total
-");
+"
+    );
     assert_eq!(listed.status, Some(0));
     let unknown = exec(&connection, "nonsense", "").await;
     assert_eq!(unknown, Printed { text: "invalid command name \"nonsense\"\n".to_owned(), status: Some(1) });
@@ -76,22 +81,25 @@ async fn a_person_at_the_prompt_sees_each_key_once() {
     // The prompt comes by itself when nothing is typed.
     let mut screen = String::new();
     while !screen.ends_with("cli% ") {
-        match tokio::time::timeout(DEADLINE, channel.wait()).await.unwrap().unwrap() {
-            russh::ChannelMsg::Data { data } => screen.push_str(std::str::from_utf8(&data).unwrap()),
-            _ => {}
+        let message = tokio::time::timeout(DEADLINE, channel.wait()).await.unwrap().unwrap();
+        if let russh::ChannelMsg::Data { data } = message {
+            screen.push_str(std::str::from_utf8(&data).unwrap());
         }
     }
     for piece in ["remov", "evlun v1", " 7 h1\r", "y\r", "exit\r"] {
         channel.data_bytes(piece.as_bytes().to_vec()).await.unwrap();
     }
     let printed = read_all(channel).await;
-    assert_eq!(printed.text, "\
+    assert_eq!(
+        printed.text,
+        "\
 removevlun v1 7 h1\r
 Are you sure you want to run removevlun v1 7 h1?\r
 select q=quit y=yes n=no: y\r
 Issuing removevlun v1 7 h1\r
 emulated3par cli% exit\r
-");
+"
+    );
     assert_eq!(exports(running.handle()), 0);
 }
 

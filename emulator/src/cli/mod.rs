@@ -13,8 +13,8 @@ mod terminal;
 mod transport;
 mod words;
 
-use self::session::CliSession;
 pub use self::host_key::HostKeyError;
+use self::session::CliSession;
 pub(crate) use self::{
     host_key::{host_key, public_line},
     transport::{protocol, serve},

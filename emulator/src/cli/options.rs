@@ -34,9 +34,8 @@ impl Options {
         let mut sorted = Self::default();
         let mut words = words.iter();
         while let Some(word) = words.next() {
-            let is_option = word.len() > 1
-                && word.starts_with('-')
-                && !word[1..].starts_with(|first: char| first.is_ascii_digit());
+            let is_option =
+                word.len() > 1 && word.starts_with('-') && !word[1..].starts_with(|first: char| first.is_ascii_digit());
             if !is_option {
                 sorted.operands.push(word.clone());
             } else if let Some(option) = known.valued.iter().find(|option| *option == word) {

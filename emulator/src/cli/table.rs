@@ -222,24 +222,30 @@ mod tests {
 
     #[test]
     fn the_table_looks_as_on_the_array() {
-        assert_eq!(vluns().render(Style::default()), "\
+        assert_eq!(
+            vluns().render(Style::default()),
+            "\
 Lun VVName                     HostName -Host_WWN/iSCSI_Name-  Port        Type
   0 dcv-Rymb600ySNaVhuwz0TXamg cld6b5   ----------------      0:0:1 matched set
   0 dcv-Rymb600ySNaVhuwz0TXamg cld6b5   ----------------      0:0:2 matched set
 -------------------------------------------------------------------------------
   2 total
-");
+"
+        );
     }
 
     #[test]
     fn csv_keeps_header_line_and_total() {
-        assert_eq!(vluns().render(Style { csv: true, no_header_and_total: false }), "\
+        assert_eq!(
+            vluns().render(Style { csv: true, no_header_and_total: false }),
+            "\
 Lun,VVName,HostName,-Host_WWN/iSCSI_Name-,Port,Type
 0,dcv-Rymb600ySNaVhuwz0TXamg,cld6b5,----------------,0:0:1,matched set
 0,dcv-Rymb600ySNaVhuwz0TXamg,cld6b5,----------------,0:0:2,matched set
 -------------------------------------------------------------------------------
 2,total,,,,
-");
+"
+        );
     }
 
     #[test]
@@ -254,7 +260,10 @@ Lun,VVName,HostName,-Host_WWN/iSCSI_Name-,Port,Type
         let mut table = Table::new(columns).with_groups(&[(1, ""), (3, "-Rsvd-")]).with_total(Total::None);
         table.push(["1", "256", "512", "1024"].map(str::to_owned).to_vec());
         assert_eq!(table.render(Style::default()), "   ----Rsvd----\nId Adm Snp  Usr\n 1 256 512 1024\n");
-        assert_eq!(table.render(Style { csv: true, no_header_and_total: false }), ",-Rsvd-,,\nId,Adm,Snp,Usr\n1,256,512,1024\n");
+        assert_eq!(
+            table.render(Style { csv: true, no_header_and_total: false }),
+            ",-Rsvd-,,\nId,Adm,Snp,Usr\n1,256,512,1024\n"
+        );
     }
 
     #[test]

@@ -112,9 +112,10 @@ mod tests {
 
     #[test]
     fn quotes_and_braces_group() {
-        assert_eq!(words(r#"setvv -comment "a \"b\" c" {x {y z}} 'p q'"#), [
-            "setvv", "-comment", "a \"b\" c", "x {y z}", "p q"
-        ]);
+        assert_eq!(
+            words(r#"setvv -comment "a \"b\" c" {x {y z}} 'p q'"#),
+            ["setvv", "-comment", "a \"b\" c", "x {y z}", "p q"]
+        );
         assert_eq!(words(r#""" {}"#), ["", ""]);
     }
 

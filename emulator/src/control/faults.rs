@@ -13,9 +13,9 @@ use crate::faults::{FaultPlan, FaultRule, RuleId};
 
 /// The rules in force with their counters.
 pub(super) async fn list(State(context): State<Context>) -> Answer {
-    let rules = context.emulator.with_faults(|plan| {
-        plan.rules().map(|(id, rule, counters)| (id, rule.clone(), counters)).collect::<Vec<_>>()
-    });
+    let rules = context
+        .emulator
+        .with_faults(|plan| plan.rules().map(|(id, rule, counters)| (id, rule.clone(), counters)).collect::<Vec<_>>());
     let mut listed = Vec::with_capacity(rules.len());
     for (id, rule, counters) in &rules {
         listed.push(json!({"id": id.0, "rule": as_json(rule)?, "counters": as_json(counters)?}));

@@ -9,10 +9,7 @@ use serde_json::json;
 
 use super::{Answer, Context, Unfit};
 
-pub(super) async fn switch(
-    State(context): State<Context>,
-    Path((name, action)): Path<(String, String)>,
-) -> Answer {
+pub(super) async fn switch(State(context): State<Context>, Path((name, action)): Path<(String, String)>) -> Answer {
     let front_end = match name.as_str() {
         "wsapi" => &context.front_ends.wsapi,
         "ssh" => &context.front_ends.ssh,

@@ -40,10 +40,7 @@ fn unfit(rejection: &QueryRejection) -> Unfit {
     Unfit(StatusCode::BAD_REQUEST, rejection.body_text())
 }
 
-pub(super) async fn ledger(
-    State(context): State<Context>,
-    wish: Result<Query<LedgerWish>, QueryRejection>,
-) -> Answer {
+pub(super) async fn ledger(State(context): State<Context>, wish: Result<Query<LedgerWish>, QueryRejection>) -> Answer {
     let Query(wish) = wish.map_err(|rejection| unfit(&rejection))?;
     let query = LedgerQuery {
         after_seq: wish.after,
@@ -60,10 +57,7 @@ pub(super) async fn ledger(
     Ok(Json(json!({"last_seq": last, "entries": as_json(&entries)?})))
 }
 
-pub(super) async fn events(
-    State(context): State<Context>,
-    wish: Result<Query<EventWish>, QueryRejection>,
-) -> Answer {
+pub(super) async fn events(State(context): State<Context>, wish: Result<Query<EventWish>, QueryRejection>) -> Answer {
     let Query(wish) = wish.map_err(|rejection| unfit(&rejection))?;
     let wait = Duration::from_millis(wish.wait_ms).min(LONGEST_WAIT);
     if !wait.is_zero() {

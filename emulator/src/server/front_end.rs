@@ -179,9 +179,8 @@ async fn accept(name: &'static str, listener: TcpListener, protocol: Protocol, s
     }
     drop(listener);
     // Every connection's stream now fails; give the protocols the moment they need to notice.
-    let ended = tokio::time::timeout(Duration::from_secs(1), async {
-        while connections.join_next().await.is_some() {}
-    });
+    let ended =
+        tokio::time::timeout(Duration::from_secs(1), async { while connections.join_next().await.is_some() {} });
     if ended.await.is_err() {
         connections.shutdown().await;
     }

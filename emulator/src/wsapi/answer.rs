@@ -38,7 +38,8 @@ impl From<ArrayError> for Refusal {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let body = serde_json::to_value(&self.0).unwrap_or_else(|_| json!({"code": 1, "desc": "internal server error"}));
+        let body =
+            serde_json::to_value(&self.0).unwrap_or_else(|_| json!({"code": 1, "desc": "internal server error"}));
         let mut answer = with_status(status, object(&body));
         // The log of commands wants the refusal itself.
         answer.extensions_mut().insert(self.0);
@@ -72,7 +73,7 @@ pub(crate) fn object(value: &Value) -> Response {
 }
 
 /// 200 with `{"total":N,"members":[…]}` in one piece, as for filtered and small collections.
-pub(crate) fn collection(members: Vec<Value>) -> Response {
+pub(crate) fn collection(members: &[Value]) -> Response {
     object(&json!({"total": members.len(), "members": members}))
 }
 
@@ -147,7 +148,10 @@ mod tests {
         let answer = Refusal(ArrayError::exceeds_length().with_ref("name")).into_response();
         assert_eq!(answer.status(), 400);
         assert_eq!(answer.headers()["server"], "hp3par-wsapi");
-        assert_eq!(body(answer).await, json!({"code": 57, "desc": "invalid input: string length exceeds limit", "ref": "name"}));
+        assert_eq!(
+            body(answer).await,
+            json!({"code": 57, "desc": "invalid input: string length exceeds limit", "ref": "name"})
+        );
     }
 
     #[test]

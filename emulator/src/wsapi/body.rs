@@ -56,7 +56,8 @@ impl Members {
         T::deserialize(&whole).map_err(|_| {
             let wrong = ArrayError::wrong_type();
             let Value::Object(members) = &whole else { return wrong };
-            let alone = |(name, value): (&String, &Value)| Value::Object(Map::from_iter([(name.clone(), value.clone())]));
+            let alone =
+                |(name, value): (&String, &Value)| Value::Object(Map::from_iter([(name.clone(), value.clone())]));
             match members.iter().find(|member| T::deserialize(&alone(*member)).is_err()) {
                 Some((name, _)) => wrong.with_ref(name.clone()),
                 None => wrong,

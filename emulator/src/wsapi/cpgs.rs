@@ -25,7 +25,7 @@ async fn list(State(api): State<Api>, RawQuery(query): RawQuery) -> Answer {
     let filter = Filter::from_uri(query.as_deref(), &["name", "id", "uuid", "domain"])?;
     let mut rows = api.read(|array| array.cpg_rows());
     rows.retain(|row| filter.as_ref().is_none_or(|filter| filter.fits(row)));
-    Ok(collection(rows))
+    Ok(collection(&rows))
 }
 
 async fn one(State(api): State<Api>, Segments(name): Segments<String>) -> Answer {

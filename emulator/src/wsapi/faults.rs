@@ -35,7 +35,12 @@ pub(super) async fn apply(State(api): State<Api>, request: Request, next: Next) 
     };
     let call = describe(&parts.method, parts.uri.path(), parts.uri.query(), &bytes);
     let has_effect = parts.method != Method::GET;
-    let run = Run { api: api.clone(), name: loggable(&call.operation), request: Request::from_parts(parts, Body::from(bytes)), next };
+    let run = Run {
+        api: api.clone(),
+        name: loggable(&call.operation),
+        request: Request::from_parts(parts, Body::from(bytes)),
+        next,
+    };
     match api.emulator.judge(&call) {
         Verdict::Pass => run.run(RemovalAnomaly::None).await,
         Verdict::Fault { rule, when, fault } => {

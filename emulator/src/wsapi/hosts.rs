@@ -14,8 +14,7 @@ use super::{
     query::Filter,
 };
 
-const CREATE: [&str; 8] =
-    ["name", "domain", "persona", "FCWWNs", "iSCSINames", "forceTearDown", "port", "descriptors"];
+const CREATE: [&str; 8] = ["name", "domain", "persona", "FCWWNs", "iSCSINames", "forceTearDown", "port", "descriptors"];
 
 const MODIFY: [&str; 13] = [
     "newName",
@@ -45,7 +44,7 @@ async fn list(State(api): State<Api>, RawQuery(query): RawQuery) -> Answer {
     let filter = Filter::from_uri(query.as_deref(), &FILTERABLE)?;
     let mut rows = rows_as_json(&api.read(|array| array.host_rows()))?;
     rows.retain(|row| filter.as_ref().is_none_or(|filter| filter.fits(row)));
-    Ok(collection(rows))
+    Ok(collection(&rows))
 }
 
 async fn one(State(api): State<Api>, Segments(name): Segments<String>) -> Answer {

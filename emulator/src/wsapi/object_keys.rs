@@ -16,7 +16,7 @@ pub(super) fn routes() -> Router<Api> {
 }
 
 async fn list(State(api): State<Api>, Segments(volume): Segments<String>) -> Answer {
-    Ok(collection(rows_as_json(&api.read(|array| array.object_key_rows(&volume))?)?))
+    Ok(collection(&rows_as_json(&api.read(|array| array.object_key_rows(&volume))?)?))
 }
 
 async fn one(State(api): State<Api>, Segments((volume, key)): Segments<(String, String)>) -> Answer {
@@ -29,11 +29,7 @@ async fn create(State(api): State<Api>, Segments(volume): Segments<String>, body
     Ok(created(&format!("volumes/{volume}/objectKeyValues"), key.as_str()))
 }
 
-async fn modify(
-    State(api): State<Api>,
-    Segments((volume, key)): Segments<(String, String)>,
-    body: Members,
-) -> Answer {
+async fn modify(State(api): State<Api>, Segments((volume, key)): Segments<(String, String)>, body: Members) -> Answer {
     let body = body.only(&["value"])?.decode()?;
     api.change(|array, now| array.modify_object_key(now, &volume, &key, &body))?;
     Ok(empty())

@@ -28,7 +28,7 @@ async fn list(State(api): State<Api>, RawQuery(query): RawQuery) -> Answer {
     let filter = Filter::from_uri(query.as_deref(), &["type", "protocol", "mode", "linkState", "portPos"])?;
     let mut rows = rows_as_json(&api.read(|array| array.port_rows()))?;
     rows.retain(|row| filter.as_ref().is_none_or(|filter| filter.fits(row)));
-    Ok(collection(rows))
+    Ok(collection(&rows))
 }
 
 async fn one(State(api): State<Api>, Segments(position): Segments<String>) -> Answer {
@@ -47,7 +47,7 @@ async fn devices(State(api): State<Api>, RawQuery(query): RawQuery) -> Answer {
     let filter = Filter::from_uri(query.as_deref(), &["portPos"])?;
     let mut rows = all_devices(&api)?;
     rows.retain(|row| filter.as_ref().is_none_or(|filter| filter.fits(row)));
-    Ok(collection(rows))
+    Ok(collection(&rows))
 }
 
 async fn devices_of(State(api): State<Api>, Segments(position): Segments<String>) -> Answer {
@@ -56,7 +56,7 @@ async fn devices_of(State(api): State<Api>, Segments(position): Segments<String>
     let here = Filter::Equals("portPos".to_owned(), position.to_string());
     let mut rows = all_devices(&api)?;
     rows.retain(|row| here.fits(row));
-    Ok(collection(rows))
+    Ok(collection(&rows))
 }
 
 /// One row per path that is logged in.

@@ -19,8 +19,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// Longest request line that is mended; longer ones are passed on for the parser to refuse.
 const LONGEST_REQUEST_LINE: usize = 16 * 1024;
 
-const METHODS: [&[u8]; 7] =
-    [b"GET /", b"POST /", b"PUT /", b"DELETE /", b"HEAD /", b"PATCH /", b"OPTIONS /"];
+const METHODS: [&[u8]; 7] = [b"GET /", b"POST /", b"PUT /", b"DELETE /", b"HEAD /", b"PATCH /", b"OPTIONS /"];
 
 /// A stream whose incoming request lines are mended.
 pub(crate) struct MendedStream<S> {

@@ -71,7 +71,7 @@ fn list(api: &Api, kind: SetKind, query: Option<&str>) -> Answer {
     let filter = Filter::from_uri(query, &FILTERABLE)?;
     let mut rows = rows_as_json(&api.read(|array| array.set_rows(kind)))?;
     rows.retain(|row| filter.as_ref().is_none_or(|filter| filter.fits(row)));
-    Ok(collection(rows))
+    Ok(collection(&rows))
 }
 
 /// Changes a set; gives its name after the change.

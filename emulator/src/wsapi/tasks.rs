@@ -19,7 +19,7 @@ pub(super) fn routes() -> Router<Api> {
 }
 
 async fn list(State(api): State<Api>) -> Answer {
-    Ok(collection(tasks(&api)))
+    Ok(collection(&tasks(&api)))
 }
 
 async fn one(State(api): State<Api>, Segments(id): Segments<String>) -> Answer {

@@ -15,16 +15,8 @@ use super::{
 };
 use crate::array::{ArrayError, CreateVlun, Lun, RemovalAnomaly, VlunAddress, VlunFilter, VlunRow};
 
-const CREATE: [&str; 8] = [
-    "volumeName",
-    "lun",
-    "hostname",
-    "portPos",
-    "noVcn",
-    "overrideLowerPriority",
-    "autoLun",
-    "maxAutoLun",
-];
+const CREATE: [&str; 8] =
+    ["volumeName", "lun", "hostname", "portPos", "noVcn", "overrideLowerPriority", "autoLun", "maxAutoLun"];
 
 const FILTERABLE: [&str; 8] =
     ["volumeName", "hostname", "volumeWWN", "remoteName", "serial", "lun", "portPos", "active"];
@@ -42,7 +34,7 @@ async fn list(State(api): State<Api>, RawQuery(query): RawQuery) -> Answer {
     };
     let mut rows = rows_as_json(&api.read(|array| array.vlun_rows(&narrowed(&filter))))?;
     rows.retain(|row| filter.fits(row));
-    Ok(collection(rows))
+    Ok(collection(&rows))
 }
 
 /// What of a query the array can look up directly; the query itself still decides about every row.
@@ -57,17 +49,14 @@ fn narrowed(filter: &Filter) -> VlunFilter {
 /// `GET /vluns/<volume>,<lun>[,<host>][,<n:s:p>]`: the template and its active VLUNs, never chunked.
 async fn some(State(api): State<Api>, Segments(address): Segments<String>) -> Answer {
     let address: VlunAddress = address.parse()?;
-    let filter = VlunFilter {
-        volume: Some(address.volume.clone()),
-        lun: Some(Lun::new(address.lun)?),
-        ..VlunFilter::default()
-    };
+    let filter =
+        VlunFilter { volume: Some(address.volume.clone()), lun: Some(Lun::new(address.lun)?), ..VlunFilter::default() };
     let mut rows = api.read(|array| array.vlun_rows(&filter));
     rows.retain(|row| is_addressed(row, &address));
     if rows.is_empty() {
         return Err(ArrayError::non_existent_vlun().into());
     }
-    Ok(collection(rows_as_json(&rows)?))
+    Ok(collection(&rows_as_json(&rows)?))
 }
 
 fn is_addressed(row: &VlunRow, address: &VlunAddress) -> bool {

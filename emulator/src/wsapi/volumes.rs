@@ -57,8 +57,7 @@ const MODIFY: [&str; 17] = [
 
 const SNAPSHOT: [&str; 6] = ["name", "id", "comment", "readOnly", "expirationHours", "retentionHours"];
 
-const FILTERABLE: [&str; 8] =
-    ["name", "wwn", "userCPG", "snapCPG", "copyOf", "provisioningType", "id", "uuid"];
+const FILTERABLE: [&str; 8] = ["name", "wwn", "userCPG", "snapCPG", "copyOf", "provisioningType", "id", "uuid"];
 
 /// Number of the action GROW_VOLUME (1.3.1 guide p. 62).
 const GROW_VOLUME: i64 = 3;
@@ -74,7 +73,7 @@ async fn list(State(api): State<Api>, RawQuery(query): RawQuery) -> Answer {
     let mut rows = rows_as_json(&api.read(|array| array.volume_rows()))?;
     let Some(filter) = filter else { return Ok(chunked_collection(&rows)) };
     rows.retain(|row| filter.fits(row));
-    Ok(collection(rows))
+    Ok(collection(&rows))
 }
 
 async fn one(State(api): State<Api>, Segments(name): Segments<String>) -> Answer {

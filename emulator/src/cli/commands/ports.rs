@@ -113,7 +113,8 @@ fn iscsi(ports: &[PortRow]) -> Table {
 }
 
 fn iscsi_names(ports: &[PortRow]) -> Table {
-    let columns = vec![Column::right("N:S:P"), Column::left("IPAddr"), Column::left("---------------iSCSI_Name---------------")];
+    let columns =
+        vec![Column::right("N:S:P"), Column::left("IPAddr"), Column::left("---------------iSCSI_Name---------------")];
     let mut table = Table::new(columns).with_total(Total::Line);
     for (port, info) in ports.iter().filter_map(|port| Some((port, port.iscsi_port_info.as_ref()?))) {
         table.push(vec![port.port_pos.to_string(), info.ip_addr.clone(), info.iscsi_name.clone()]);

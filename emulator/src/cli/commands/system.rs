@@ -43,7 +43,7 @@ pub(super) fn show(invocation: &Invocation<'_>) -> Result<Outcome, Outcome> {
     ])
     .with_total(Total::None);
     table.push(vec![
-        format!("{:#X}", config.system_id).replacen("0X", "0x", 1),
+        format!("{:#X}", config.system_id),
         config.name,
         config.model,
         config.serial,
@@ -76,15 +76,7 @@ pub(super) fn show_version(invocation: &Invocation<'_>) -> Result<Outcome, Outco
 pub(super) fn show_wsapi(invocation: &Invocation<'_>) -> Result<Outcome, Outcome> {
     let options = invocation.options(NO_OPTIONS)?;
     let version = invocation.read(|array| array.api_version());
-    let titles = [
-        "-Service-",
-        "-State-",
-        "-HTTP_State-",
-        "HTTP_Port",
-        "-HTTPS_State-",
-        "HTTPS_Port",
-        "-Version-",
-    ];
+    let titles = ["-Service-", "-State-", "-HTTP_State-", "HTTP_Port", "-HTTPS_State-", "HTTPS_Port", "-Version-"];
     let mut table = Table::new(titles.map(Column::left).to_vec()).with_total(Total::None);
     let version = format!("{}.{}.{}", version.major, version.minor, version.revision);
     table.push(["Enabled", "Active", "Enabled", "8008", "Enabled", "8080", &version].map(str::to_owned).to_vec());

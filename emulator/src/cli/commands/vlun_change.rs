@@ -208,10 +208,11 @@ fn lines(what: &str, addresses: &[VlunAddress]) -> String {
 /// The command line's words for a refusal of the array.
 fn refusal(error: &ArrayError, volume: &str, host: Option<&str>) -> Outcome {
     let host = host.unwrap_or_default();
+    let set = host.strip_prefix("set:").unwrap_or(host);
     Outcome::refused(match error.code {
         code if code == ArrayError::non_existent_volume().code => format!("Invalid vv name: {volume}"),
         code if code == ArrayError::non_existent_host().code => format!("host {host} does not exist"),
-        code if code == ArrayError::non_existent_set().code => format!("host set {host} does not exist"),
+        code if code == ArrayError::non_existent_set().code => format!("host set {set} does not exist"),
         code if code == ArrayError::non_existent_vlun().code => "VLUN not found".to_owned(),
         code if code == ArrayError::existent_lun().code => "VLUN already exists or the LUN is in use".to_owned(),
         code if code == ArrayError::too_large().code => format!("LUN must be between 0 and {}", Lun::MAX),

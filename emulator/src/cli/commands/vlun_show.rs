@@ -64,7 +64,8 @@ pub(super) fn show(invocation: &Invocation<'_>) -> Result<Outcome, Outcome> {
 
     let style = options.style(invocation.style);
     let block = |active: bool| {
-        let mut table = Table::new(fields.iter().map(|field| column(field, options.value("-showcols").is_some())).collect());
+        let mut table =
+            Table::new(fields.iter().map(|field| column(field, options.value("-showcols").is_some())).collect());
         for row in rows.iter().filter(|row| row.active == active) {
             table.push(fields.iter().map(|field| (field.cell)(row)).collect());
         }
@@ -94,9 +95,9 @@ fn check_operands(invocation: &Invocation<'_>, options: &Options) -> Result<(), 
 fn is_wanted(row: &VlunRow, options: &Options) -> bool {
     let host = row.hostname.as_deref().unwrap_or_default();
     let part = |option: &str, part: fn(crate::array::PortPos) -> u8| {
-        options.value(option).is_none_or(|list| {
-            row.port_pos.is_some_and(|position| wanted(Some(list), &part(position).to_string()))
-        })
+        options
+            .value(option)
+            .is_none_or(|list| row.port_pos.is_some_and(|position| wanted(Some(list), &part(position).to_string())))
     };
     wanted(options.value("-v"), row.volume_name.as_str())
         && wanted(options.value("-host"), host)
