@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::ArrayError;
 
 /// Longest text of the array that is passed on in an error, in characters.
-const QUOTED: usize = 300;
+const QUOTED: usize = 600;
 
 /// Whether a call can change anything on the array.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,6 +132,6 @@ mod tests {
     fn quoted_text_is_one_bounded_line() {
         let error = Operation::read("x").unknown(format!("a\nb{}", "c".repeat(1000)));
         let text = error.to_string();
-        assert!(!text.contains('\n') && text.len() < 400, "{text}");
+        assert!(!text.contains('\n') && text.len() < 700, "{text}");
     }
 }

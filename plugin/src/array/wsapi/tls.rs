@@ -93,6 +93,22 @@ struct CertificateCheck {
     provider: Arc<CryptoProvider>,
 }
 
+/// The refusal of a certificate in the causes of a failed request, if that is what it failed of.
+pub(super) fn certificate_refusal(error: &(dyn std::error::Error + 'static)) -> Option<String> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(Error::InvalidCertificate(CertificateError::Other(OtherError(reason)))) = error.downcast_ref() {
+            return Some(reason.to_string());
+        }
+        // An I/O error passes over its own content when asked for its source.
+        cause = match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+            Some(content) => Some(content),
+            None => error.source(),
+        };
+    }
+    None
+}
+
 fn refused(reason: CertificateRefused) -> Error {
     Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(reason))))
 }

@@ -85,7 +85,7 @@ impl Transport {
             .user_agent(concat!("hpe3par-docker-plugin/", env!("CARGO_PKG_VERSION")));
         match (api.scheme(), &settings.trust) {
             ("https", Trust::Anything) => {
-                tracing::warn!(array = %api, "THE ARRAY'S CERTIFICATE IS NOT CHECKED: whoever answers at this address gets the password; pin the certificate instead")
+                tracing::warn!(array = %api, "THE ARRAY'S CERTIFICATE IS NOT CHECKED: whoever answers at this address gets the password; pin the certificate instead");
             }
             ("https", _) => {}
             _ => tracing::warn!(array = %api, "the password goes to the array in clear text; use https"),
@@ -275,6 +275,9 @@ fn lost(operation: &Operation, error: reqwest::Error) -> ArrayError {
 
 /// The chain of causes in one line, without the repetitions that wrapping makes.
 fn causes(error: &reqwest::Error) -> String {
+    if let Some(refusal) = tls::certificate_refusal(error) {
+        return refusal;
+    }
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {
