@@ -144,7 +144,7 @@ impl Driver {
             return Ok(());
         }
         let settle = backend.policy.settle_delay;
-        self.revoke_rows(&claimed.loaded.record, seen.rows).await?;
+        self.revoke_rows(claimed, seen.rows).await?;
         tokio::time::sleep(settle).await;
         Ok(())
     }

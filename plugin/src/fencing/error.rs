@@ -5,6 +5,7 @@ use thiserror::Error;
 use super::refusal::Refusal;
 use crate::array::ArrayError;
 use crate::node::NodeError;
+use crate::node::registration::RegistrationError;
 use crate::store::StoreError;
 use crate::store::journal::JournalError;
 use crate::volume::record::RecordError;
@@ -27,6 +28,9 @@ pub enum FenceError {
     /// The local journal failed.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// A registration of a node cannot be read.
+    #[error(transparent)]
+    Registration(#[from] RegistrationError),
     /// Refused on purpose.
     #[error(transparent)]
     Refused(#[from] Refusal),

@@ -13,7 +13,7 @@ use super::error::FenceError;
 use super::refusal::Refusal;
 use crate::array::Wwn;
 use crate::docker::driver::{Caller, Mounted};
-use crate::node::LocalTruth;
+use crate::node::{LocalTruth, registration};
 use crate::store::{Change, Guard, Revision, Transaction, keys};
 use crate::volume::names::VolumeId;
 use crate::volume::record::{Ownership, Stage, Takeover};
@@ -139,7 +139,7 @@ impl Driver {
         let record = &loaded.record;
         let store = self.parts.store.as_ref();
         let owner_alive = match record.ownership.owner() {
-            Some(owner) => self.is_alive(&owner.node, &owner.boot).await?,
+            Some(owner) => registration::is_alive(store, &owner.node, &owner.boot).await?,
             None => false,
         };
         let (entries, revision) = store.list(&keys::takeovers(record.id)).await?;

@@ -6,10 +6,11 @@ use tracing::{info, warn};
 
 use super::driver::Driver;
 use super::error::FenceError;
+use super::refusal::Refusal;
 use crate::array::host_entry::ensure_host;
 use crate::array::{Channel, HostName, VlunRow};
-use crate::node::{BootId, NodeId};
-use crate::store::{Change, Transaction, keys};
+use crate::node::{BootId, NodeId, registration};
+use crate::store::{Change, Committed, Guard, Transaction, keys};
 use crate::volume::record::VolumeRecord;
 
 impl Driver {
@@ -27,15 +28,34 @@ impl Driver {
             None => None,
         };
         let host = ensure_host(array.as_ref(), &facts, domain.as_deref()).await?;
-        let key = keys::host_node(array.id(), &host);
-        let value = self.parts.me.node.as_str().as_bytes().to_vec();
-        if self.parts.store.get(&key).await?.is_none_or(|entry| entry.value != value) {
-            info!(%host, node = %self.parts.me.node, "this node's host on the array");
-            let changes = vec![Change::Put { key, value, lease: None }];
-            self.parts.store.commit(Transaction { guards: Vec::new(), changes }).await?;
-        }
+        self.claim_host(array.id(), &host).await?;
         hosts.insert(array.id().to_owned(), host.clone());
         Ok(host)
+    }
+
+    /// Writes down which node the host is. Refused while it stands for another node that is alive: the two would see
+    /// each other's exports, and fencing one would cut off the other.
+    async fn claim_host(&self, array: &str, host: &HostName) -> Result<(), FenceError> {
+        let key = keys::host_node(array, host);
+        let me = &self.parts.me.node;
+        let entry = self.parts.store.get(&key).await?;
+        let known = entry.as_ref().and_then(|entry| std::str::from_utf8(&entry.value).ok()).map(NodeId::new);
+        if known.as_ref() == Some(me) {
+            return Ok(());
+        }
+        if let Some(other) = &known
+            && registration::is_alive(self.parts.store.as_ref(), other, &BootId::unknown()).await?
+        {
+            let reason = format!("host {host} of the array stands for node {other}, which is alive; give this node a host name of its own");
+            return Err(Refusal::DuplicateIdentity(reason).into());
+        }
+        info!(%host, node = %me, "this node's host on the array");
+        let guard = entry.map_or_else(|| Guard::Absent(key.clone()), |entry| Guard::Unchanged(key.clone(), entry.modified));
+        let changes = vec![Change::Put { key, value: me.as_str().as_bytes().to_vec(), lease: None }];
+        match self.parts.store.commit(Transaction { guards: vec![guard], changes }).await? {
+            Committed::Yes(_) => Ok(()),
+            Committed::No => Err(FenceError::Deadline { doing: "registering this node's host on the array" }),
+        }
     }
 
     /// Hosts of the volume's array that are nodes of this cluster.
@@ -49,14 +69,6 @@ impl Driver {
                 Some((host, NodeId::new(std::str::from_utf8(&entry.value).ok()?)))
             })
             .collect())
-    }
-
-    /// The node's plugin keeps its registration alive in this boot.
-    pub(super) async fn is_alive(&self, node: &NodeId, boot: &BootId) -> Result<bool, FenceError> {
-        let Some(entry) = self.parts.store.get(&keys::node(node)).await? else { return Ok(false) };
-        let registered: serde_json::Value = serde_json::from_slice(&entry.value).unwrap_or_default();
-        let registered_boot = registered.get("boot_id").and_then(serde_json::Value::as_str).unwrap_or_default();
-        Ok(*boot == BootId::unknown() || registered_boot == boot.as_str())
     }
 
     /// The exports of a volume; over the command line when REST does not answer.

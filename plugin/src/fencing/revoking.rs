@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
+use super::claiming::Claimed;
 use super::driver::Driver;
 use super::error::FenceError;
 use super::mutants::Mutant;
@@ -13,12 +14,16 @@ use crate::volume::record::VolumeRecord;
 
 impl Driver {
     /// Removes these exports of a volume, and everything of it that shows up meanwhile, until none is left.
-    pub(super) async fn revoke_rows(&self, record: &VolumeRecord, rows: Vec<VlunRow>) -> Result<(), FenceError> {
+    ///
+    /// Rows are listed first, then ownership is confirmed, then they are removed by their exact address: a node that
+    /// slept anywhere in between can only hit exports that were made before its own epoch ended.
+    pub(super) async fn revoke_rows(&self, claimed: &mut Claimed, rows: Vec<VlunRow>) -> Result<(), FenceError> {
         if rows.is_empty() {
             return Ok(());
         }
-        let backend = self.backend(record)?;
-        self.remove_until(record, rows, Channel::Cli, backend.policy.revoke_patience, |_| true).await
+        let record = claimed.loaded.record.clone();
+        let patience = self.backend(&record)?.policy.revoke_patience;
+        self.remove_until(&record, rows, Channel::Cli, patience, |_| true, Some(claimed)).await
     }
 
     /// Removes this node's own exports of a volume, REST first, and proves that none is left.
@@ -26,12 +31,14 @@ impl Driver {
         let host = self.my_host(record).await?;
         let backend = self.backend(record)?;
         let rows = backend.array.exports_of(&record.array_name, Channel::Wsapi).await?;
-        self.remove_until(record, rows, Channel::Wsapi, backend.policy.revoke_patience, |row| row.host() == Some(&host))
-            .await
+        let mine = |row: &VlunRow| row.host() == Some(&host);
+        self.remove_until(record, rows, Channel::Wsapi, backend.policy.revoke_patience, mine, None).await
     }
 
     /// Removes the chosen rows over `first`, falling back to the other channel, and reads back over the channel
-    /// that was not used for the removal, until no chosen row is left or `patience` is over.
+    /// that was not used for the removal, until no chosen row is left or `patience` is over. Rows that are still
+    /// listed although their removal was accepted are removed over the other channel in the next round. With `claimed`,
+    /// every round first confirms that this node still owns the volume in that epoch.
     async fn remove_until(
         &self,
         record: &VolumeRecord,
@@ -39,11 +46,16 @@ impl Driver {
         first: Channel,
         patience: std::time::Duration,
         chosen: impl Fn(&VlunRow) -> bool + Send + Sync,
+        mut claimed: Option<&mut Claimed>,
     ) -> Result<(), FenceError> {
         let array = self.backend(record)?.array.as_ref();
         let until = Instant::now() + patience;
+        let mut channel = first;
         let mut rows: Vec<VlunRow> = rows.into_iter().filter(|row| chosen(row)).collect();
         while !rows.is_empty() {
+            if let Some(claimed) = claimed.as_deref_mut() {
+                self.refresh(claimed).await?;
+            }
             let templates: BTreeSet<Export> = rows
                 .iter()
                 .filter_map(|row| match row {
@@ -51,9 +63,9 @@ impl Driver {
                     VlunRow::Active { .. } => None,
                 })
                 .collect();
-            let mut used = first;
+            let mut used = channel;
             for export in &templates {
-                used = remove_one(array, export, first).await?;
+                used = remove_one(array, export, channel).await?;
             }
             if self.parts.defects.has(Mutant::SkipReadBack) {
                 return Ok(());
@@ -66,6 +78,7 @@ impl Driver {
                 return Err(FenceError::NotRevoked { left: list(&rows) });
             }
             tokio::time::sleep(Self::REVOKE_PAUSE).await;
+            channel = used.other();
         }
         Ok(())
     }

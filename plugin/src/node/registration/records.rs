@@ -152,14 +152,14 @@ pub async fn live_nodes(store: &dyn MetadataStore) -> Result<BTreeMap<NodeId, Re
     Ok(readable.collect())
 }
 
-/// The node's plugin is registered now, in this boot of the node.
+/// The node's plugin is registered now, in this boot of the node; for [`BootId::unknown`], in whatever boot.
 ///
 /// # Errors
 /// [`RegistrationError::Store`] when the metadata store does not answer, [`RegistrationError::Unreadable`] when the
 /// registration cannot be read.
 pub async fn is_alive(store: &dyn MetadataStore, node: &NodeId, boot: &BootId) -> Result<bool, RegistrationError> {
     let Some(entry) = store.get(&keys::node(node)).await? else { return Ok(false) };
-    Ok(read::<RegisteredNode>(&entry)?.boot_id == *boot)
+    Ok(*boot == BootId::unknown() || read::<RegisteredNode>(&entry)?.boot_id == *boot)
 }
 
 /// The node that a host of an array stands for, also when it is away; the one that registered last if several did.
