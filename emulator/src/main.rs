@@ -1,10 +1,16 @@
 //! `hpe3par-emulator`: an HPE 3PAR array in one process.
 
-use std::{net::SocketAddr, process::ExitCode, time::Duration};
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    process::ExitCode,
+    time::{Duration, SystemTime},
+};
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
-use hpe3par_emulator::{Emulator, server::TlsMode};
+use hpe3par_emulator::{Emulator, array::ArrayConfig, server::TlsMode};
+use secrecy::SecretString;
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -78,8 +84,8 @@ struct Serve {
     user: String,
 
     /// Password of the account.
-    #[arg(long, value_name = "PW", default_value = "3pardata", hide_default_value = true)]
-    password: String,
+    #[arg(long, value_name = "PW", default_value = "3pardata", value_parser = secret)]
+    password: SecretString,
 
     /// Seed of everything that looks random, the SSH host key included. Without it the host key is new at every start.
     #[arg(long, value_name = "N")]
@@ -92,6 +98,12 @@ struct Serve {
     /// Settings file. Not offered by this release.
     #[arg(long, value_name = "FILE")]
     config: Option<std::path::PathBuf>,
+}
+
+/// Wraps an argument so that it cannot end up in a log.
+#[expect(clippy::unnecessary_wraps, reason = "the form of a value parser")]
+fn secret(text: &str) -> Result<SecretString, Infallible> {
+    Ok(text.into())
 }
 
 fn main() -> ExitCode {
@@ -127,13 +139,16 @@ fn run(options: Serve) -> anyhow::Result<()> {
 async fn serve(options: Serve) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let array = ArrayConfig { started_at: since_1970.as_secs(), ..ArrayConfig::default() };
     let mut builder = Emulator::builder()
+        .array(array)
         .wsapi(options.wsapi)
         .tls(options.tls)
         .ssh(options.ssh)
         .control(options.control)
         .iscsi_portals(options.iscsi)
-        .account(&options.user, options.password.into());
+        .account(&options.user, options.password);
     if let Some(seed) = options.seed {
         builder = builder.seed(seed);
     }
