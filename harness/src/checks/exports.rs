@@ -75,11 +75,14 @@ impl ExportChecker {
         alive && volume.devices.get(node).is_some_and(|luns| luns.contains(&lun))
     }
 
-    /// The export in force of an owner that is mounted was taken away.
+    /// The export in force of an owner that really is mounted was taken away. An owner that has put the filesystem away
+    /// may remove its own export while the store cannot be told, and a rebooted one before it tells.
     fn stale_fencer(&self, wwn: &Wwn, host: &str, lun: u32, fact: &Fact) -> Option<Violation> {
         let record = self.volumes.get(wwn)?.record.as_ref()?;
         let (owner, _) = record.owner.as_ref()?;
+        let mounted = self.volumes.get(wwn)?.alive.keys().any(|life| life.node == *owner);
         let in_force = record.phase == Phase::Mounted
+            && mounted
             && self.node_of(host) == owner
             && record.lun.is_some_and(|l| l.number() == lun);
         let by_hand = self.rules.exports_removed_by_hand;
