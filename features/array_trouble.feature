@@ -30,13 +30,17 @@ Feature: An array that answers late, twice, wrongly or not at all
   Scenario: A node sleeps between deciding to fence and fencing
     Given container web on worker1 has db mounted
     And container web has written 3 records to db
-    And everything worker2 sends to the array is held back
+    And the next removal of an export is held back
     And container api on worker2 begins to mount db
     And worker2 has claimed db
+    And the array holds a removal of db back
     And the plugin on worker2 freezes
-    When container web on worker1 mounts db until it succeeds
-    And the plugin on worker2 goes on
-    And everything worker2 sends to the array passes again
+    When container web on worker1 dies
+    And container web on worker1 mounts db until it succeeds
+    And container web has written 3 records to db
+    And the held removal takes effect
+    Then container web can write 2 records to db
+    When the plugin on worker2 goes on
     Then the mount of container api is refused or succeeds
     And every acknowledged record of db can be read on the last owner
 

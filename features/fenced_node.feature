@@ -18,6 +18,7 @@ Feature: A node that was fenced
     And container api has written 5 records to db
     And container api on worker2 stops
     When the plugin on worker1 goes on
+    And container web on worker1 dies
     And container web on worker1 mounts db until it succeeds
     Then the mount succeeds within 20 s
     And container web reads all records of db written by container api
@@ -35,18 +36,20 @@ Feature: A node that was fenced
     And container web has 2 records of db not yet flushed
     When container api on worker2 mounts db
     Then the mount succeeds within 10 s
-    And worker1 has no mount and no device of db within 30 s
+    When container web on worker1 dies
+    Then worker1 has no mount and no device of db within 30 s
     And worker1 is not in quarantine for db within 30 s
 
   @M16
   Scenario: A fenced node that cannot get clean is not given the volume
     Given container web on worker1 has db mounted
     And container web has 2 records of db not yet flushed
-    And a process on worker1 hangs in the kernel on db
+    And a process on worker1 keeps db busy
     And container api on worker2 mounts db
     And the mount succeeds within 10 s
     And container api on worker2 stops
-    When container web on worker1 mounts db
+    When container web on worker1 dies
+    And container web on worker1 mounts db
     Then the request is refused with "quarantine"
     And db is exported to nobody
     When worker1 reboots
@@ -100,5 +103,6 @@ Feature: A node that was fenced
     Then the mount succeeds within 10 s
     And no write of container web on worker1 is accepted any more
     And container api reads all 5 records of db
-    When worker1 is connected to everything again
+    When container web on worker1 dies
+    And worker1 is connected to everything again
     Then worker1 has no mount and no device of db within 30 s

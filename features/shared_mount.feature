@@ -32,6 +32,7 @@ Feature: Mounting a volume that this node owns already
   Scenario: The mount vanished under the running plugin
     Given container web on worker1 has db mounted
     And container web has written 4 records to db
+    And container web on worker1 dies
     And an administrator unmounts db on worker1 by hand
     When container api on worker1 mounts db
     Then the mount succeeds within 10 s
@@ -40,11 +41,13 @@ Feature: Mounting a volume that this node owns already
   @M11
   Scenario: The same mount request arrives again while the first is running
     Given the array takes 1 s for every export
-    When container web on worker1 begins to mount db
-    And container web on worker1 begins to mount db again
-    Then both mounts of container web answer the same mount point
+    When pod shop on worker1 begins to mount db
+    And pod shop on worker1 begins to mount db again
+    Then both mounts of pod shop answer the same mount point
     And db is exported to worker1 only
     And db was exported exactly once
+    When pod shop on worker1 stops
+    Then nobody owns db
 
   @M12 @U7 @docker-cp
   Scenario: docker cp on a running container uses the container's own mount id

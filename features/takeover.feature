@@ -44,7 +44,8 @@ Feature: Taking a volume over from another node
     Then the mount succeeds within 8 s
     And no write of container web on worker1 is accepted any more
     And container api reads all 5 records of db
-    When worker1 is connected to etcd again
+    When container web on worker1 dies
+    And worker1 is connected to etcd again
     Then worker1 has no mount and no device of db within 20 s
 
   @M23
@@ -54,7 +55,7 @@ Feature: Taking a volume over from another node
     And container web on worker1 has db mounted
     And worker1 loses power
     When container api on worker2 mounts db
-    Then the request is refused with "takeover in progress"
+    Then the request is refused with "in progress"
     When container api on worker2 mounts db until it succeeds
     Then the mount succeeds within 10 s
     And worker2 owns db
@@ -106,6 +107,8 @@ Feature: Taking a volume over from another node
   @M10
   Scenario: The owner comes back from a reboot and finds its volume exported to another node
     Given a volume db with a conflict delay of 0 s
+    And a volume logs
+    And container log on worker2 has logs mounted
     And container web on worker1 has db mounted
     And container web has written 3 records to db
     And worker1 loses power

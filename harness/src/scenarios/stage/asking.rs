@@ -272,8 +272,24 @@ impl Stage {
         Ok(())
     }
 
+    /// A container ends without anybody telling the plugin: it died of an I/O error, or dockerd is gone.
+    ///
+    /// # Errors
+    /// When it has nothing mounted.
+    pub async fn die(&mut self, holder: &Holder) -> Result<()> {
+        let container = self.container(holder)?.clone();
+        self.lab()?.worker(&container.worker)?.node().stop_container(container.namespace).await;
+        Ok(())
+    }
+
     async fn run_container(&mut self, holder: &Holder, worker: &str, volume: &str, mountpoint: PathBuf) -> Result<()> {
         let node = self.lab()?.worker(worker)?.node().clone();
+        let running = node.containers_on(&self.wwn(volume).await?);
+        let runs = |container: &Container| container.worker == worker && running.contains(&container.namespace);
+        if self.containers.get(holder).is_some_and(runs) {
+            // A repeated request for a container that runs already.
+            return Ok(());
+        }
         let namespace =
             node.run_container(&mountpoint).await.with_context(|| format!("starting {holder}: the plugin said success"))?;
         self.notes.insert(format!("volume of {holder}"), volume.to_owned());

@@ -154,6 +154,47 @@ impl Stage {
         Ok(())
     }
 
+    /// The next removal of an export is taken and neither answered nor carried out, until it is told to take effect.
+    ///
+    /// # Errors
+    /// When there is no lab.
+    pub fn hold_next_removal(&mut self) -> Result<()> {
+        let rule = FaultRule::new(Some(Channel::Cli), "removevlun", FaultKind::Hang).on(Trigger::first(1));
+        let id = self.fault(rule)?;
+        self.notes.insert("held removal".to_owned(), id.0.to_string());
+        Ok(())
+    }
+
+    /// The array holds a removal of a volume's export back; the host and number it names are noted.
+    ///
+    /// # Errors
+    /// When no removal came.
+    pub async fn removal_is_held(&mut self, volume: &str) -> Result<()> {
+        let rule = RuleId(self.notes.get("held removal").context("no removal is to be held")?.parse()?);
+        let array = self.lab()?.array().handle();
+        let struck = || async {
+            let counters = array.with_faults(|plan| plan.counters(rule)).unwrap_or_default();
+            if counters.struck > 0 { Ok(()) } else { Err("no removal has come") }
+        };
+        wait_for_condition("a removal to be held back", SOON * 2, struck).await?;
+        let rows = self.lab()?.on_array().rows(&self.array_name(volume).await?);
+        let row = rows.iter().find(|row| !row.active).context("nothing is exported that could be removed")?;
+        self.notes.insert("held request".to_owned(), row.address().to_string());
+        Ok(())
+    }
+
+    /// The array carries the held removal out now. It may refuse it, as it would any late request.
+    ///
+    /// # Errors
+    /// When none is held.
+    pub fn held_removal_takes_effect(&mut self) -> Result<()> {
+        let held = self.notes.remove("held request").context("no removal is held back")?;
+        let address = held.parse().map_err(|error| anyhow::anyhow!("{error}"))?;
+        let done = self.lab()?.array().handle().with(|array, now| array.remove_vlun(now, &address));
+        tracing::info!(?done, held, "the late removal");
+        Ok(())
+    }
+
     /// A step on a node takes this long from now on, or hangs.
     ///
     /// # Errors

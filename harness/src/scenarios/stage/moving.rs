@@ -17,6 +17,7 @@ impl Stage {
         for round in 0..=times {
             let (worker, other) = if round % 2 == 0 { (workers[0], workers[1]) } else { (workers[1], workers[0]) };
             let holder = Holder::Container(format!("round{}", letter(round)));
+            self.losers_die(worker).await;
             self.mount(&holder, worker, volume, Patience::UntilItSucceeds).await?;
             self.succeeded(None)?;
             self.reads_acknowledged(&holder, None)?;
@@ -37,11 +38,21 @@ impl Stage {
         for round in 0..=times {
             let worker = workers[round % 2];
             let holder = Holder::Container(format!("replica{}", letter(round)));
+            self.losers_die(worker).await;
             self.mount(&holder, worker, volume, Patience::UntilItSucceeds).await?;
             self.succeeded(None)?;
             self.notes.insert("loser".to_owned(), workers[(round + 1) % 2].to_owned());
         }
         Ok(())
+    }
+
+    /// Containers of a worker that lost its volume die of their I/O errors.
+    async fn losers_die(&mut self, worker: &str) {
+        let lost: Vec<Holder> =
+            self.containers.iter().filter(|(_, container)| container.worker == worker).map(|(holder, _)| holder.clone()).collect();
+        for holder in lost {
+            let _ = self.die(&holder).await;
+        }
     }
 
     /// The loser of the last fight asks once more.

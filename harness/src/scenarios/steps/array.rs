@@ -37,6 +37,21 @@ async fn held_takes_effect(stage: &mut Stage) -> Done {
     Ok(stage.held_export_takes_effect()?)
 }
 
+#[given(expr = "the next removal of an export is held back")]
+async fn removal_held(stage: &mut Stage) -> Done {
+    Ok(stage.hold_next_removal()?)
+}
+
+#[given(expr = "the array holds a removal of {word} back")]
+async fn removal_is_held(stage: &mut Stage, volume: String) -> Done {
+    Ok(stage.removal_is_held(&volume).await?)
+}
+
+#[when(expr = "the held removal takes effect")]
+async fn held_removal_takes_effect(stage: &mut Stage) -> Done {
+    Ok(stage.held_removal_takes_effect()?)
+}
+
 #[given(expr = "the array removes exports {int} s after it said so")]
 async fn slow_removal(stage: &mut Stage, time: u64) -> Done {
     let fault = FaultKind::SlowRemoval { delay_ms: time * 1000 };

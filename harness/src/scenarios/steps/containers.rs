@@ -3,11 +3,12 @@
 use cucumber::{given, then, when};
 
 use super::{Done, Worker};
-use crate::node::Injection;
 use crate::scenarios::holder::Holder;
 use crate::scenarios::stage::Stage;
 
 #[given(regex = r"^((?:container|pod) \w+) has written (\d+) records to (\w+)$")]
+#[when(regex = r"^((?:container|pod) \w+) has written (\d+) records to (\w+)$")]
+#[then(regex = r"^((?:container|pod) \w+) has written (\d+) records to (\w+)$")]
 async fn has_written(stage: &mut Stage, holder: Holder, count: usize, _volume: String) -> Done {
     Ok(stage.write(&holder, count).await?)
 }
@@ -70,10 +71,10 @@ async fn lets_go(stage: &mut Stage, worker: Worker, volume: String) -> Done {
     Ok(stage.end_lingering(&worker, &volume).await?)
 }
 
-#[given(expr = "a process on {worker} hangs in the kernel on {word}")]
-async fn hangs(stage: &mut Stage, worker: Worker, _volume: String) -> Done {
-    let stuck = Injection::Fail("target is busy: a process hangs in the kernel".to_owned());
-    Ok(stage.trouble(&worker, "unmount_fenced", stuck)?)
+#[given(expr = "{holder} on {worker} dies")]
+#[when(expr = "{holder} on {worker} dies")]
+async fn dies(stage: &mut Stage, holder: Holder, _worker: Worker) -> Done {
+    Ok(stage.die(&holder).await?)
 }
 
 #[given(expr = "a write of {holder} is held on its way to the array")]
