@@ -33,6 +33,9 @@ use crate::volume::service::{Deadlines, NewVolumeDefaults, ServiceParts, VolumeS
 
 /// Longest answer of anything but Mount and Unmount; dockerd gives up after 60 s.
 const OTHER_DEADLINE: Duration = Duration::from_secs(55);
+/// By how much the volume logic gives up before the request does: it can say how far it got, such as how long a takeover
+/// still takes.
+const HEAD_START: Duration = Duration::from_millis(500);
 /// How long arrays get to end their sessions when the plugin stops.
 const LOG_OUT: Duration = Duration::from_secs(1);
 /// Paths a device should have before it is used.
@@ -161,7 +164,10 @@ pub async fn assemble_on(
         store,
         defaults: config.backends.values().map(|b| (b.name.as_str().to_owned(), new_volume_defaults(b))).collect(),
         default_backend: config.backend_for(None).map_or("DEFAULT", |b| b.name.as_str()).to_owned(),
-        deadlines: Deadlines { mount: config.host.mount_deadline, unmount: config.host.unmount_deadline },
+        deadlines: Deadlines {
+            mount: config.host.mount_deadline.saturating_sub(HEAD_START),
+            unmount: config.host.unmount_deadline.saturating_sub(HEAD_START),
+        },
         new_id: Arc::new(VolumeId::random),
     });
     let (mount, unmount) = (config.host.mount_deadline, config.host.unmount_deadline);

@@ -18,7 +18,7 @@ use crate::tasks::Tasks;
 /// How long running operations get when the plugin stops. Docker kills a plugin 10 s after it asked it to end.
 const GRACE: Duration = Duration::from_secs(8);
 /// How long open connections get to read their last answer.
-const LAST_ANSWERS: Duration = Duration::from_secs(1);
+const LAST_ANSWERS: Duration = Duration::from_millis(500);
 
 /// What a daemon is made of.
 pub struct Parts {

@@ -79,6 +79,7 @@ fn write_node(out: &mut String, host: &HostConfig) -> fmt::Result {
 fn write_backend(out: &mut String, backend: &BackendConfig) -> fmt::Result {
     writeln!(out, "Backend {}", backend.name)?;
     let trust = match backend.trust() {
+        _ if !backend.api_url().is_encrypted() => "NOT encrypted".to_owned(),
         ServerTrust::SystemAuthorities => "certificate checked against the system's authorities".to_owned(),
         ServerTrust::CaFile(file) => format!("certificate checked against {}", file.display()),
         ServerTrust::Pinned(pin) => format!("certificate pinned to {pin}"),

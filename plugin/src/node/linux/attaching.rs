@@ -49,7 +49,7 @@ pub(super) async fn attach(node: &LinuxNode, request: &AttachRequest) -> Result<
         };
         match outcome {
             Found::Ready(device) => return Ok(device),
-            Found::Nothing { ways: 0 } if all_tried => return Err(search.no_way(&refused)),
+            Found::Nothing { hopes: 0 } if all_tried => return Err(search.no_way(&refused)),
             Found::Nothing { .. } => {}
         }
         if search.is_over() {
@@ -69,14 +69,16 @@ enum Found {
     Ready(Device),
     /// Not yet.
     Nothing {
-        /// Ways to the array.
-        ways: usize,
+        /// Ways to the array, and sessions that may become one.
+        hopes: usize,
     },
 }
 
 /// What the kernel shows of the wanted volume.
 struct Sight {
     ways: BTreeSet<Nexus>,
+    /// Sessions that iscsid is bringing back.
+    reconnecting: usize,
     disks: Vec<ScsiDisk>,
     map: Option<Map>,
 }
@@ -133,7 +135,7 @@ impl<'a> Search<'a> {
         let paths = sight.map.as_ref().map_or(0, |map| map.slaves.len());
         match &self.usable {
             Some(device) if paths >= self.request.paths_wanted.max(1) => Ok(Found::Ready(device.clone())),
-            _ => Ok(Found::Nothing { ways: sight.ways.len() }),
+            _ => Ok(Found::Nothing { hopes: sight.ways.len() + sight.reconnecting }),
         }
     }
 
@@ -142,14 +144,17 @@ impl<'a> Search<'a> {
         let (wwn, lun) = (self.request.wwn.clone(), self.request.lun);
         let looking = self.step.clone().blocking(LOOK, move |_| {
             let mut ways = fc::nexuses(&roots, &fc_ports)?;
-            for session in iscsi::sessions(&roots)? {
-                if session.logged_in && targets.contains(&session.target) {
+            let mut reconnecting = 0;
+            for session in iscsi::sessions(&roots)?.into_iter().filter(|session| targets.contains(&session.target)) {
+                if session.logged_in {
                     ways.extend(session.nexuses);
+                } else {
+                    reconnecting += 1;
                 }
             }
             let at_lun = |disk: &ScsiDisk| ways.contains(&disk.nexus) && disk.lun() == Some(lun);
             let disks = scsi_devices::disks(&roots)?.into_iter().filter(at_lun).collect();
-            Ok(Sight { disks, map: multipath::map_of(&roots, &wwn)?, ways })
+            Ok(Sight { disks, map: multipath::map_of(&roots, &wwn)?, ways, reconnecting })
         });
         looking.await
     }

@@ -1,7 +1,7 @@
 //! A made-up host: a tree of files in the shape of sysfs, and scripts in place of the tools.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -53,12 +53,17 @@ impl FakeHost {
     }
 
     /// A script; it sees the tree as `$HOST` and appends its arguments to `tools/<name>.log`.
+    ///
+    /// Another process puts it in place: were it open for writing here, a fork of a test beside would keep it so for a moment,
+    /// and the kernel runs no file that is open for writing.
     pub(super) fn tool(&self, name: &str, script: &str) {
-        let path = self.path("tools").join(name);
         let host = self.dir.path().display();
         let text = format!("#!/bin/sh\nHOST={host}\necho \"$*\" >> $HOST/tools/{name}.log\n{script}\n");
-        fs::write(&path, text).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        self.write("script", text);
+        let mut install = std::process::Command::new("install");
+        let installed =
+            install.args(["-m", "755"]).arg(self.path("script")).arg(self.path("tools").join(name)).status();
+        assert!(installed.unwrap().success());
     }
 
     pub(super) fn disk(&self, disk: &FakeDisk) {

@@ -171,3 +171,24 @@ async fn a_stale_device_at_a_lun_is_purged_and_others_are_not() {
     assert_eq!(host.read("sys/devices/3:0:0:5/delete"), "");
     host.node().purge_stale_lun(lun(300)).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_session_is_ended_with_its_last_disk_and_not_before() {
+    const IQN: &str = "iqn.2000-05.com.3pardata:20210002ac012345";
+    let host = FakeHost::new();
+    host.session(1, 3, IQN, "10.0.0.1", 3260);
+    host.tool("iscsiadm", "exit 0");
+    host.disk(&FakeDisk { name: "sda", address: "3:0:0:5", wwn: ONE });
+    host.disk(&FakeDisk { name: "sdb", address: "3:0:0:6", wwn: TWO });
+    let _kernel = host.kernel(|root| {
+        for (disk, address) in [("sda", "3:0:0:5"), ("sdb", "3:0:0:6")] {
+            if std::fs::read(root.join(format!("sys/devices/{address}/delete"))).unwrap_or_default() == b"1" {
+                remove_disk(root, disk);
+            }
+        }
+    });
+    host.node().delete_paths(&wwn(ONE)).await.unwrap();
+    assert_eq!(host.read("tools/iscsiadm.log"), "", "another volume still comes over it");
+    host.node().delete_paths(&wwn(TWO)).await.unwrap();
+    assert_eq!(host.read("tools/iscsiadm.log"), format!("-m node -T {IQN} -p 10.0.0.1:3260 --logout\n"));
+}
