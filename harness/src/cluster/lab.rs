@@ -1,10 +1,11 @@
 //! A whole small site: etcd, the array, and workers, started together and gone together.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
+use hpe3par_docker_plugin::array::Wwn;
 use hpe3par_docker_plugin::fencing::mutants::{Defects, Mutant};
 use hpe3par_docker_plugin::store::etcd::{EtcdSettings, EtcdStore};
 use hpe3par_docker_plugin::store::{Change, MetadataStore as _, Transaction, keys};
@@ -56,6 +57,7 @@ pub struct Lab {
     store: EtcdStore,
     witness: Arc<Witness>,
     workers: BTreeMap<String, Worker>,
+    wwns: Mutex<BTreeMap<String, Wwn>>,
     directory: TempDir,
 }
 
@@ -70,7 +72,7 @@ impl Lab {
         let (etcd, array) = tokio::join!(Etcd::start(), Emulator::builder().account(ARRAY_USER, ARRAY_PASSWORD.into()).start());
         let (etcd, array) = (etcd?, array.context("starting the array")?);
         let store = EtcdStore::open(&EtcdSettings::plain(vec![etcd.endpoint()])).await.context("opening etcd")?;
-        let mut lab = Self { etcd, array, store, witness: Arc::default(), workers: BTreeMap::new(), directory };
+        let mut lab = Self { etcd, array, store, witness: Arc::default(), workers: BTreeMap::new(), wwns: Mutex::default(), directory };
         lab.witness.watch(lab.array.handle());
         for number in 1..=options.workers {
             lab.add_worker(&format!("worker{number}"), &options).await?;
@@ -183,6 +185,20 @@ impl Lab {
             }
         }
         Ok(None)
+    }
+
+    /// WWN of a volume; once known it is remembered, so that it can be told while etcd is away.
+    ///
+    /// # Errors
+    /// When there is no record of it, or the array has not told it yet.
+    pub async fn wwn(&self, volume: &str) -> Result<Wwn> {
+        let known = |wwns: &Mutex<BTreeMap<String, Wwn>>| wwns.lock().unwrap_or_else(PoisonError::into_inner).get(volume).cloned();
+        if let Some(wwn) = known(&self.wwns) {
+            return Ok(wwn);
+        }
+        let wwn = self.record(volume).await?.wwn.with_context(|| format!("the WWN of {volume} is not known yet"))?;
+        self.wwns.lock().unwrap_or_else(PoisonError::into_inner).insert(volume.to_owned(), wwn.clone());
+        Ok(wwn)
     }
 
     /// Every key and value of the metadata store.

@@ -35,8 +35,7 @@ impl Stage {
     /// # Errors
     /// When there is no record of it, or the array has not told it yet.
     pub async fn wwn(&self, volume: &str) -> Result<Wwn> {
-        let record = self.lab()?.record(volume).await?;
-        record.wwn.ok_or_else(|| anyhow::anyhow!("the WWN of {volume} is not known yet"))
+        self.lab()?.wwn(volume).await
     }
 
     /// Waits until the record of a volume is as `look` wants it; `look` says what is missing.

@@ -61,6 +61,7 @@ impl Stage {
     /// When there was no fight.
     pub async fn loser_asks(&mut self, volume: &str) -> Result<()> {
         let loser = self.notes.get("loser").cloned().unwrap_or_default();
+        self.losers_die(&loser).await;
         self.mount(&Holder::Container("replica".to_owned()), &loser, volume, Patience::Once).await
     }
 
