@@ -72,7 +72,7 @@ impl Array for Hpe3par {
     }
 
     async fn hosts_with(&self, initiators: &Initiators) -> Result<Vec<HostOnArray>, ArrayError> {
-        self.wsapi.hosts_with(initiators).await
+        self.wsapi.hosts_with(initiators, self.protocol).await
     }
 
     async fn host(&self, name: &HostName) -> Result<Option<HostOnArray>, ArrayError> {
@@ -113,3 +113,6 @@ impl Array for Hpe3par {
         self.wsapi.target_ports(self.protocol, &self.iscsi_ips).await
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
-use super::ArrayError;
+use super::{ArrayError, Channel};
 
 /// Longest text of the array that is passed on in an error, in characters.
 const QUOTED: usize = 600;
@@ -36,6 +36,15 @@ impl Operation {
     pub(super) fn change(verb: &str, object: impl Into<String>) -> Self {
         let object = object.into();
         Self { text: format!("{verb} {object}"), object, effect: Effect::Change }
+    }
+
+    /// The same, said to go over `channel`.
+    pub(super) fn over(mut self, channel: Channel) -> Self {
+        self.text.push_str(match channel {
+            Channel::Wsapi => " over WSAPI",
+            Channel::Cli => " over SSH",
+        });
+        self
     }
 
     /// Whether the call can change anything.

@@ -150,6 +150,15 @@ pub enum Protocol {
     Fc,
 }
 
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Iscsi => "iSCSI",
+            Self::Fc => "Fibre Channel",
+        })
+    }
+}
+
 /// An iSCSI address of the array that this backend may use: `hpe3par_iscsi_ips`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PortalAddress {

@@ -1,7 +1,7 @@
-//! Names in VLUN rows that are no plain host names, read alike over both channels.
+//! How VLUNs and the hosts in them are named, alike over both channels.
 
 use super::operation::Operation;
-use super::{ArrayError, HostName};
+use super::{ArrayError, Export, ExportTarget, HostName};
 
 /// Stands for the host of an active VLUN whose initiator belongs to no host object. It is no node's host, so such a row counts as a stranger's.
 const UNNAMED: &str = "unnamed-initiator";
@@ -16,6 +16,17 @@ pub(super) fn host_set_name<'a>(operation: &Operation, set: &'a str) -> Result<&
     match set.parse::<HostName>() {
         Ok(_) => Ok(set),
         Err(error) => Err(operation.refused(0, format!("host set: {error}"))),
+    }
+}
+
+/// `vv,lun,host`, `vv,lun,host,n:s:p`, `vv,lun,,n:s:p` or `vv,lun,set:hosts` (WSAPI developer's guide 1.3.1 p. 102, 105).
+pub(super) fn vlun_address(export: &Export) -> String {
+    let Export { volume, lun, to } = export;
+    match to {
+        ExportTarget::Host(host) => format!("{volume},{lun},{host}"),
+        ExportTarget::MatchedSet(host, port) => format!("{volume},{lun},{host},{port}"),
+        ExportTarget::Port(port) => format!("{volume},{lun},,{port}"),
+        ExportTarget::HostSet(set) => format!("{volume},{lun},set:{set}"),
     }
 }
 

@@ -17,7 +17,8 @@ use std::time::Duration;
 
 use super::operation::Operation;
 use super::settings::SshSettings;
-use super::{ArrayError, Export, ExportTarget, VlunRow};
+use super::vlun_names::vlun_address;
+use super::{ArrayError, Channel, Export, VlunRow};
 use crate::volume::names::ArrayVolumeName;
 use command::Command;
 use exec::Shell;
@@ -36,7 +37,7 @@ impl Cli {
 
     /// All rows of a volume, templates and actives.
     pub(super) async fn exports_of(&self, volume: &ArrayVolumeName) -> Result<Vec<VlunRow>, ArrayError> {
-        let operation = Operation::read(format!("VLUNs of volume {volume} over SSH"));
+        let operation = Operation::read(format!("VLUNs of volume {volume}")).over(Channel::Cli);
         let command = Command::showvlun(&operation, volume)?;
         let output = self.shell.run(&operation, &command).await?;
         showvlun::rows(&operation, &output, volume)
@@ -44,14 +45,7 @@ impl Cli {
 
     /// Removes one template and with it its active VLUNs.
     pub(super) async fn unexport(&self, export: &Export) -> Result<(), ArrayError> {
-        let Export { volume, lun, to } = export;
-        let to = match to {
-            ExportTarget::Host(host) => host.to_string(),
-            ExportTarget::MatchedSet(host, port) => format!("{host} at port {port}"),
-            ExportTarget::Port(port) => format!("port {port}"),
-            ExportTarget::HostSet(set) => format!("host set {set}"),
-        };
-        let operation = Operation::change("removing", format!("VLUN of {volume} at LUN {lun} for {to} over SSH"));
+        let operation = Operation::change("removing", format!("VLUN {}", vlun_address(export))).over(Channel::Cli);
         let command = Command::removevlun(&operation, export)?;
         let output = self.shell.run(&operation, &command).await?;
         removevlun::judge(&operation, &output)

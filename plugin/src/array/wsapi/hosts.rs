@@ -17,11 +17,17 @@ const GENERIC_ALUA: u32 = 2;
 const ADD_PATHS: u32 = 1;
 
 impl Wsapi {
-    /// Hosts that own any of these initiators.
-    pub(in crate::array) async fn hosts_with(&self, initiators: &Initiators) -> Result<Vec<HostOnArray>, ArrayError> {
+    /// Hosts that own any of these initiators of `protocol`. A host that this node has for the other transport, say to boot
+    /// from, does not matter to this backend.
+    pub(in crate::array) async fn hosts_with(
+        &self,
+        initiators: &Initiators,
+        protocol: Protocol,
+    ) -> Result<Vec<HostOnArray>, ArrayError> {
         let operation = Operation::read("hosts with this node's initiators");
+        let initiators = &of_protocol(initiators, protocol);
         let Some(filter) = query::any_path(&operation, initiators)? else {
-            return Err(operation.refused(0, "this node has neither an iSCSI initiator name nor an FC port"));
+            return Err(none_of(&operation, protocol));
         };
         let answer = match self.transport.call(&operation, &Request::get(query::filtered("hosts", &filter))).await {
             Ok(answer) => answer,
@@ -48,7 +54,7 @@ impl Wsapi {
     /// Makes a host with the initiators of `protocol`.
     pub(in crate::array) async fn create_host(&self, host: &HostOnArray, protocol: Protocol) -> Result<(), ArrayError> {
         let operation = Operation::change("making", format!("host {}", host.name));
-        let mut body = paths(&operation, &host.initiators, protocol)?;
+        let mut body = paths(&host.initiators, protocol).ok_or_else(|| none_of(&operation, protocol))?;
         body["name"] = json!(host.name.as_str());
         body["persona"] = json!(GENERIC_ALUA);
         if let Some(domain) = &host.domain {
@@ -57,7 +63,8 @@ impl Wsapi {
         self.transport.call(&operation, &Request::post("/hosts", body)).await.map(|_| ())
     }
 
-    /// Adds the initiators of `protocol` to a host.
+    /// Adds the initiators of `protocol` to a host. Nothing is sent if there is none: those of the other transport are no
+    /// business of this backend.
     pub(in crate::array) async fn add_initiators(
         &self,
         host: &HostName,
@@ -65,22 +72,35 @@ impl Wsapi {
         protocol: Protocol,
     ) -> Result<(), ArrayError> {
         let operation = Operation::change("adding initiators to", format!("host {host}"));
-        let mut body = paths(&operation, initiators, protocol)?;
+        let Some(mut body) = paths(initiators, protocol) else { return Ok(()) };
         body["pathOperation"] = json!(ADD_PATHS);
         self.transport.call(&operation, &Request::put(query::named("hosts", host.as_str()), body)).await.map(|_| ())
     }
 }
 
-/// One kind of paths: both in one request are refused (guide 1.3.1 p. 76, code 44).
-fn paths(operation: &Operation, initiators: &Initiators, protocol: Protocol) -> Result<Value, ArrayError> {
+/// The initiators of one transport.
+fn of_protocol(initiators: &Initiators, protocol: Protocol) -> Initiators {
     match protocol {
-        Protocol::Iscsi => initiators.iqn.as_ref().map(|iqn| json!({ "iSCSINames": [iqn] })).ok_or_else(|| {
-            operation.refused(0, "this node has no iSCSI initiator name; look at /etc/iscsi/initiatorname.iscsi")
-        }),
-        Protocol::Fc if initiators.wwpns.is_empty() => {
-            Err(operation.refused(0, "this node has no online FC port; look at /sys/class/fc_host"))
-        }
-        Protocol::Fc => Ok(json!({ "FCWWNs": initiators.wwpns })),
+        Protocol::Iscsi => Initiators { iqn: initiators.iqn.clone(), wwpns: Vec::new() },
+        Protocol::Fc => Initiators { iqn: None, wwpns: initiators.wwpns.clone() },
+    }
+}
+
+fn none_of(operation: &Operation, protocol: Protocol) -> ArrayError {
+    operation.refused(
+        0,
+        match protocol {
+            Protocol::Iscsi => "this node has no iSCSI initiator name; look at /etc/iscsi/initiatorname.iscsi",
+            Protocol::Fc => "this node has no online FC port; look at /sys/class/fc_host",
+        },
+    )
+}
+
+/// Members of one kind of paths, if there is any: both in one request are refused (guide 1.3.1 p. 76, code 44).
+fn paths(initiators: &Initiators, protocol: Protocol) -> Option<Value> {
+    match protocol {
+        Protocol::Iscsi => initiators.iqn.as_ref().map(|iqn| json!({ "iSCSINames": [iqn] })),
+        Protocol::Fc => (!initiators.wwpns.is_empty()).then(|| json!({ "FCWWNs": initiators.wwpns })),
     }
 }
 
@@ -142,11 +162,12 @@ mod tests {
 
     #[test]
     fn a_host_gets_one_kind_of_paths() {
-        let operation = Operation::change("making", "host");
         let both = Initiators { iqn: Some("iqn.a".into()), wwpns: vec!["1000D89D676F3859".into()] };
-        assert_eq!(paths(&operation, &both, Protocol::Iscsi), Ok(json!({"iSCSINames": ["iqn.a"]})));
-        assert_eq!(paths(&operation, &both, Protocol::Fc), Ok(json!({"FCWWNs": ["1000D89D676F3859"]})));
-        assert!(paths(&operation, &Initiators::default(), Protocol::Fc).is_err());
-        assert!(paths(&operation, &Initiators::default(), Protocol::Iscsi).is_err());
+        assert_eq!(paths(&both, Protocol::Iscsi), Some(json!({"iSCSINames": ["iqn.a"]})));
+        assert_eq!(paths(&both, Protocol::Fc), Some(json!({"FCWWNs": ["1000D89D676F3859"]})));
+        for protocol in [Protocol::Fc, Protocol::Iscsi] {
+            assert_eq!(paths(&Initiators::default(), protocol), None);
+            assert!(paths(&of_protocol(&both, protocol), protocol).is_some());
+        }
     }
 }

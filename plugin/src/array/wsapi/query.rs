@@ -3,7 +3,8 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::array::operation::Operation;
-use crate::array::{ArrayError, Export, ExportTarget};
+use crate::array::vlun_names::vlun_address;
+use crate::array::{ArrayError, Export};
 use crate::node::Initiators;
 
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -47,26 +48,15 @@ fn checked<'a>(operation: &Operation, initiator: &'a str) -> Result<&'a str, Arr
     }
 }
 
-/// `vv,lun,host`, `vv,lun,host,n:s:p`, `vv,lun,,n:s:p` or `vv,lun,set:hosts` (guide 1.3.1 p. 102, 105).
-pub(super) fn vlun(export: &Export) -> String {
-    let Export { volume, lun, to } = export;
-    match to {
-        ExportTarget::Host(host) => format!("{volume},{lun},{host}"),
-        ExportTarget::MatchedSet(host, port) => format!("{volume},{lun},{host},{port}"),
-        ExportTarget::Port(port) => format!("{volume},{lun},,{port}"),
-        ExportTarget::HostSet(set) => format!("{volume},{lun},set:{set}"),
-    }
-}
-
 /// Path of one VLUN template.
 pub(super) fn vlun_path(export: &Export) -> String {
-    format!("/vluns/{}", utf8_percent_encode(&vlun(export), IN_PATH))
+    format!("/vluns/{}", utf8_percent_encode(&vlun_address(export), IN_PATH))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::array::Lun;
+    use crate::array::{ExportTarget, Lun};
 
     #[test]
     fn filters_are_quoted_and_encoded() {

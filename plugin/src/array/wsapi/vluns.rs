@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::transport::Request;
 use super::{Wsapi, query, wire};
 use crate::array::operation::Operation;
-use crate::array::vlun_names::{host_set_name, unnamed_host};
-use crate::array::{ArrayError, Export, ExportTarget, HostName, Lun, VlunRow};
+use crate::array::vlun_names::{host_set_name, unnamed_host, vlun_address};
+use crate::array::{ArrayError, Channel, Export, ExportTarget, HostName, Lun, VlunRow};
 use crate::volume::names::ArrayVolumeName;
 
 /// First build that filters VLUNs: 3.2.1 MU2 (observed).
@@ -15,7 +15,7 @@ const BUILD_WITH_VLUN_QUERY: u64 = 30_201_292;
 impl Wsapi {
     /// All rows of a volume, templates and actives.
     pub(in crate::array) async fn exports_of(&self, volume: &ArrayVolumeName) -> Result<Vec<VlunRow>, ArrayError> {
-        let operation = Operation::read(format!("VLUNs of volume {volume} over WSAPI"));
+        let operation = Operation::read(format!("VLUNs of volume {volume}")).over(Channel::Wsapi);
         let rows = self.vluns(&operation, &format!("volumeName EQ {volume}")).await?;
         rows.iter().filter(|row| row.volume_name == volume.as_str()).map(|row| vlun_row(&operation, row)).collect()
     }
@@ -36,7 +36,7 @@ impl Wsapi {
 
     /// Makes a VLUN at exactly this LUN number (guide 1.3.1 p. 101).
     pub(in crate::array) async fn export(&self, export: &Export) -> Result<(), ArrayError> {
-        let operation = Operation::change("exporting", format!("VLUN {}", query::vlun(export)));
+        let operation = Operation::change("exporting", format!("VLUN {}", vlun_address(export)));
         let request = Request::post("/vluns", body(&operation, export)?);
         let answer = self.transport.call(&operation, &request).await?;
         match answer.location.as_deref().and_then(lun_of_location) {
@@ -50,7 +50,7 @@ impl Wsapi {
 
     /// Removes one template and with it its active VLUNs (guide 1.3.1 p. 105).
     pub(in crate::array) async fn unexport(&self, export: &Export) -> Result<(), ArrayError> {
-        let operation = Operation::change("removing", format!("VLUN {} over WSAPI", query::vlun(export)));
+        let operation = Operation::change("removing", format!("VLUN {}", vlun_address(export))).over(Channel::Wsapi);
         if let ExportTarget::HostSet(set) = &export.to {
             host_set_name(&operation, set)?;
         }

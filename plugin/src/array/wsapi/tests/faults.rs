@@ -10,8 +10,8 @@ use crate::volume::names::ArrayVolumeName;
 
 /// Long enough never to pass in a test that does not want it to.
 const LONG: Duration = Duration::from_secs(30);
-/// Short enough to wait for.
-const SHORT: Duration = Duration::from_millis(400);
+/// Enough for a connection and a login on a busy machine, and short enough to wait for.
+const SHORT: Duration = Duration::from_secs(3);
 
 fn volume() -> ArrayVolumeName {
     "dcv-x".parse().unwrap()

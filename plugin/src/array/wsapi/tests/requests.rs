@@ -75,12 +75,9 @@ async fn hosts_are_found_made_and_extended() {
     let array = answering("GET /hosts?", hosts).await;
     let client = array.client(LONG);
     let initiators = Initiators { iqn: Some("iqn.lab:n1".into()), wwpns: vec!["1000D89D676F3859".into()] };
-    let found = client.hosts_with(&initiators).await.unwrap();
+    let found = client.hosts_with(&initiators, Protocol::Iscsi).await.unwrap();
     assert_eq!(found.iter().map(|host| host.name.as_str()).collect::<Vec<_>>(), ["worker1"]);
-    assert_eq!(
-        last(&array).0,
-        "GET /hosts?query=%22FCPaths%5Bwwn%20EQ%201000D89D676F3859%5D%20OR%20iSCSIPaths%5Bname%20EQ%20iqn.lab%3An1%5D%22"
-    );
+    assert_eq!(last(&array).0, "GET /hosts?query=%22iSCSIPaths%5Bname%20EQ%20iqn.lab%3An1%5D%22");
     let host =
         HostOnArray { name: "worker2".parse().unwrap(), domain: Some("D".into()), initiators: initiators.clone() };
     client.create_host(&host, Protocol::Iscsi).await.unwrap();
@@ -93,6 +90,13 @@ async fn hosts_are_found_made_and_extended() {
         last(&array),
         ("PUT /hosts/worker2".into(), json!({"FCWWNs": ["1000D89D676F3859"], "pathOperation": 1}))
     );
+    // What belongs to the other transport is left alone.
+    let fc_only = Initiators { iqn: None, ..initiators };
+    let before = array.seen().len();
+    client.add_initiators(&host.name, &fc_only, Protocol::Iscsi).await.unwrap();
+    assert!(client.hosts_with(&fc_only, Protocol::Iscsi).await.is_err());
+    assert!(client.create_host(&HostOnArray { initiators: fc_only, ..host }, Protocol::Iscsi).await.is_err());
+    assert_eq!(array.seen().len(), before);
 }
 
 #[tokio::test]

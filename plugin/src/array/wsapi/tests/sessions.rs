@@ -8,7 +8,7 @@ use crate::array::ArrayError;
 use crate::array::wsapi::sessions::MOST_KEYS;
 
 const LONG: Duration = Duration::from_secs(30);
-const SHORT: Duration = Duration::from_millis(400);
+const SHORT: Duration = Duration::from_secs(3);
 
 fn name(text: &str) -> crate::volume::names::ArrayVolumeName {
     text.parse().unwrap()
