@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use crate::array::settings::{
-    ArraySettings, CertificatePin, PortalAddress, Protocol, SshLogin, SshSettings, Trust, UnknownHostKey, WsapiSettings,
-};
-use crate::config::{self, BackendConfig, EtcdConfig, HostConfig, ServerTrust, SshAuth};
-use crate::fencing::{ConflictPolicy, Policy};
+use crate::array::settings::{ArraySettings, PortalAddress, SshSettings, UnknownHostKey, WsapiSettings};
+use crate::config::{BackendConfig, EtcdConfig, HostConfig};
+use crate::fencing::Policy;
 use crate::store::etcd::{ClientCertificate, EtcdSettings};
 
 pub(super) fn etcd_settings(etcd: &EtcdConfig) -> EtcdSettings {
@@ -22,16 +20,6 @@ pub(super) fn etcd_settings(etcd: &EtcdConfig) -> EtcdSettings {
 }
 
 pub(super) fn array_settings(section: &BackendConfig, host: &HostConfig) -> ArraySettings {
-    let trust = match &section.wsapi.trust {
-        ServerTrust::SystemAuthorities => Trust::System,
-        ServerTrust::CaFile(file) => Trust::CaFile(file.clone()),
-        ServerTrust::Pinned(fingerprint) => Trust::Pinned(CertificatePin::new(*fingerprint.as_bytes())),
-        ServerTrust::Unverified => Trust::Anything,
-    };
-    let login = match &section.ssh.auth {
-        SshAuth::Password(password) => SshLogin::Password(password.clone()),
-        SshAuth::PrivateKey(file) => SshLogin::PrivateKey(file.clone()),
-    };
     let strict = host.strict_ssh_host_key_policy;
     ArraySettings {
         // Two sections may name one array: LUN numbers are counted by address, so that they never meet.
@@ -40,22 +28,19 @@ pub(super) fn array_settings(section: &BackendConfig, host: &HostConfig) -> Arra
             api_url: section.wsapi.url.as_str().to_owned(),
             user: section.wsapi.username.clone(),
             password: section.wsapi.password.clone(),
-            trust,
+            trust: section.wsapi.trust.clone(),
         },
         ssh: SshSettings {
             host: section.ssh.host.clone(),
             port: section.ssh.port,
             user: section.ssh.login.clone(),
-            login,
+            login: section.ssh.auth.clone(),
             known_hosts: host.ssh_hosts_key_file.clone(),
             unknown_host_key: if strict { UnknownHostKey::Refuse } else { UnknownHostKey::LearnOnFirstUse },
             sessions: SshSettings::SESSIONS,
         },
         timeout: section.array_timeout,
-        protocol: match section.protocol {
-            config::Protocol::Iscsi => Protocol::Iscsi,
-            config::Protocol::Fc => Protocol::Fc,
-        },
+        protocol: section.protocol,
         iscsi_ips: section
             .iscsi_portals
             .iter()
@@ -66,11 +51,7 @@ pub(super) fn array_settings(section: &BackendConfig, host: &HostConfig) -> Arra
 
 pub(super) fn policy(section: &BackendConfig, host: &HostConfig) -> Policy {
     Policy {
-        conflict: match section.mount_conflict_policy {
-            config::ConflictPolicy::Steal => ConflictPolicy::Steal,
-            config::ConflictPolicy::StealIfDead => ConflictPolicy::StealIfDead,
-            config::ConflictPolicy::Refuse => ConflictPolicy::Refuse,
-        },
+        conflict: section.mount_conflict_policy,
         conflict_delay: section.mount_conflict_delay.as_secs(),
         takeover_limit: usize::try_from(host.takeover_limit).unwrap_or(usize::MAX),
         takeover_window: host.takeover_window,

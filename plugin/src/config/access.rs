@@ -1,7 +1,6 @@
 //! How an array is reached: its REST interface and its command line.
 
 use std::fmt;
-use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use secrecy::SecretString;
 
 use super::etcd::is_host;
 use super::reader::{Refusal, SectionReader, shown};
+use crate::array::settings::{CertificatePin, SshLogin, Trust};
 
 /// The array's REST interface (WSAPI).
 #[derive(Clone, Debug)]
@@ -21,7 +21,7 @@ pub struct WsapiAccess {
     /// Password, encrypted or plain (`hpe3par_password`).
     pub password: SecretString,
     /// How the array's certificate is checked.
-    pub trust: ServerTrust,
+    pub trust: Trust,
 }
 
 impl WsapiAccess {
@@ -30,7 +30,7 @@ impl WsapiAccess {
         let url = reader.required_parsed("hpe3par_api_url", hint, |text| text.parse());
         let username = reader.required("hpe3par_username", "Name the array account for the REST interface.");
         let password = reader.required("hpe3par_password", "Give the password of hpe3par_username.");
-        let trust = ServerTrust::read(reader);
+        let trust = read_trust(reader);
         let url: ApiUrl = url?;
         if !url.is_encrypted() {
             reader.warning(
@@ -95,107 +95,43 @@ impl fmt::Display for ApiUrl {
     }
 }
 
-/// How the certificate of an array's REST interface is checked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ServerTrust {
-    /// Against the system's authorities.
-    SystemAuthorities,
-    /// Against the authority in this PEM file (`hpe3par_ca_cert`).
-    CaFile(PathBuf),
-    /// It must be exactly this one, whoever signed it (`hpe3par_pinned_cert_sha256`).
-    Pinned(CertificateFingerprint),
-    /// Not at all: whoever answers gets the password (`insecure`).
-    Unverified,
-}
-
-impl ServerTrust {
-    /// `None` if there are errors, which are recorded.
-    fn read(reader: &mut SectionReader<'_>) -> Option<Self> {
-        let insecure = reader.boolean("insecure", false);
-        let pin_given = reader.has("hpe3par_pinned_cert_sha256");
-        let pin = reader.parsed("hpe3par_pinned_cert_sha256", |text| text.parse());
-        let ca_file = reader.path("hpe3par_ca_cert");
-        if insecure {
-            if pin_given || reader.has("hpe3par_ca_cert") {
-                reader.error(
-                    "insecure",
-                    "is set together with hpe3par_pinned_cert_sha256 or hpe3par_ca_cert. Decide for one of them.",
-                );
-                return None;
-            }
-            reader.warning(
+/// How the array's certificate is checked. `None` if there are errors, which are recorded.
+fn read_trust(reader: &mut SectionReader<'_>) -> Option<Trust> {
+    let insecure = reader.boolean("insecure", false);
+    let pin_given = reader.has("hpe3par_pinned_cert_sha256");
+    let pin = reader.parsed("hpe3par_pinned_cert_sha256", fingerprint);
+    let ca_file = reader.path("hpe3par_ca_cert");
+    if insecure {
+        if pin_given || reader.has("hpe3par_ca_cert") {
+            reader.error(
                 "insecure",
-                "the certificate of the array is NOT verified: whoever answers at hpe3par_api_url gets the array's password. \
-                 Use hpe3par_pinned_cert_sha256 or hpe3par_ca_cert instead.",
+                "is set together with hpe3par_pinned_cert_sha256 or hpe3par_ca_cert. Decide for one of them.",
             );
-            return Some(Self::Unverified);
+            return None;
         }
-        match (pin, ca_file) {
-            (Some(pin), _) => Some(Self::Pinned(pin)),
-            (None, _) if pin_given => None,
-            (None, Some(file)) => Some(Self::CaFile(file)),
-            (None, None) => Some(Self::SystemAuthorities),
-        }
+        reader.warning(
+            "insecure",
+            "the certificate of the array is NOT verified: whoever answers at hpe3par_api_url gets the array's password. \
+             Use hpe3par_pinned_cert_sha256 or hpe3par_ca_cert instead.",
+        );
+        return Some(Trust::Anything);
+    }
+    match (pin, ca_file) {
+        (Some(pin), _) => Some(Trust::Pinned(pin)),
+        (None, _) if pin_given => None,
+        (None, Some(file)) => Some(Trust::CaFile(file)),
+        (None, None) => Some(Trust::System),
     }
 }
 
-/// SHA-256 fingerprint of a certificate (of its DER form).
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct CertificateFingerprint([u8; 32]);
-
-impl CertificateFingerprint {
-    /// The fingerprint with these bytes.
-    #[must_use]
-    pub fn new(bytes: [u8; 32]) -> Self {
-        Self(bytes)
-    }
-
-    /// The 32 bytes.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-}
-
-impl FromStr for CertificateFingerprint {
-    type Err = Refusal;
-
-    /// 64 hex digits; colons and blanks between them do not count. What `openssl x509 -fingerprint -sha256` prints is taken as
-    /// it is, and so is a leading `sha256:`.
-    fn from_str(text: &str) -> Result<Self, Refusal> {
-        let refusal = || {
-            format!(
-                "{} is no SHA-256 fingerprint, 64 hex digits. 'openssl x509 -noout -fingerprint -sha256' prints it.",
-                shown(text)
-            )
-        };
-        let printed = text.rsplit_once('=').map_or(text, |(_, digits)| digits);
-        let digits = printed.strip_prefix("sha256:").unwrap_or(printed);
-        let digits: Vec<char> = digits.chars().filter(|c| !matches!(c, ':' | ' ')).collect();
-        let mut bytes = [0; 32];
-        if digits.len() != 2 * bytes.len() {
-            return Err(refusal());
-        }
-        for (byte, pair) in bytes.iter_mut().zip(digits.chunks(2)) {
-            let nibbles =
-                pair.iter().map(|digit| digit.to_digit(16)).collect::<Option<Vec<_>>>().ok_or_else(refusal)?;
-            *byte = u8::try_from(nibbles.iter().fold(0, |value, nibble| value * 16 + nibble)).map_err(|_| refusal())?;
-        }
-        Ok(Self(bytes))
-    }
-}
-
-impl fmt::Display for CertificateFingerprint {
-    /// 64 lower-case hex digits.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-impl fmt::Debug for CertificateFingerprint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
+/// A fingerprint as openssl prints it.
+fn fingerprint(text: &str) -> Result<CertificatePin, Refusal> {
+    text.parse().map_err(|_| {
+        format!(
+            "{} is no SHA-256 fingerprint, 64 hex digits. 'openssl x509 -noout -fingerprint -sha256' prints it.",
+            shown(text)
+        )
+    })
 }
 
 /// The array's command line over SSH.
@@ -208,27 +144,9 @@ pub struct SshAccess {
     /// Account (`san_login`).
     pub login: String,
     /// How the account is proven.
-    pub auth: SshAuth,
+    pub auth: SshLogin,
     /// How long a connection may take to come up, 1 to 600 s (`ssh_conn_timeout`).
     pub connect_timeout: Duration,
-}
-
-/// How an SSH account is proven.
-#[derive(Clone, Debug)]
-pub enum SshAuth {
-    /// Password, encrypted or plain (`san_password`).
-    Password(SecretString),
-    /// Private key in this file (`san_private_key`); used if there is no password.
-    PrivateKey(PathBuf),
-}
-
-impl SshAuth {
-    pub(super) fn password_mut(&mut self) -> Option<&mut SecretString> {
-        match self {
-            Self::Password(password) => Some(password),
-            Self::PrivateKey(_) => None,
-        }
-    }
 }
 
 impl SshAccess {
@@ -244,9 +162,9 @@ impl SshAccess {
                 if key_file.is_some() {
                     reader.warning("san_private_key", "has no effect: san_password is set and counts.");
                 }
-                Some(SshAuth::Password(password))
+                Some(SshLogin::Password(password))
             }
-            (None, Some(file)) if !reader.has("san_password") => Some(SshAuth::PrivateKey(file)),
+            (None, Some(file)) if !reader.has("san_password") => Some(SshLogin::PrivateKey(file)),
             _ => {
                 if !reader.has("san_password") && !reader.has("san_private_key") {
                     reader.error(
@@ -289,20 +207,6 @@ mod tests {
         ] {
             let refusal = bad.parse::<ApiUrl>().unwrap_err();
             assert!(!refusal.contains("swordfish"), "{refusal}");
-        }
-    }
-
-    #[test]
-    fn fingerprints_are_read_as_openssl_prints_them() {
-        let colons = vec!["AB"; 32].join(":");
-        let fingerprint: CertificateFingerprint = colons.parse().unwrap();
-        assert_eq!(fingerprint.as_bytes(), &[0xab; 32]);
-        assert_eq!(fingerprint.to_string(), "ab".repeat(32));
-        for prefix in ["SHA256 Fingerprint=", "sha256 Fingerprint=", "sha256:"] {
-            assert_eq!(format!("{prefix}{colons}").parse(), Ok(fingerprint));
-        }
-        for bad in ["", "ab", &"ä".repeat(64), &"g".repeat(64), &"a".repeat(65)] {
-            assert!(bad.parse::<CertificateFingerprint>().is_err(), "{bad}");
         }
     }
 }

@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::access::{ApiUrl, ServerTrust, SshAccess, WsapiAccess};
+use super::access::{ApiUrl, SshAccess, WsapiAccess};
 use super::encrypted_password::{EncryptedPasswordError, decrypt};
 use super::reader::{Refusal, SectionReader, list, shown};
 use super::replication::ReplicationDevice;
-use super::{BackendName, ConflictPolicy, Protocol, driver};
+use super::{BackendName, driver};
 use crate::array::CpgName;
+use crate::array::settings::{Protocol, SshLogin, Trust};
+use crate::fencing::ConflictPolicy;
 use crate::node::Filesystem;
 
 /// Default port of an iSCSI target.
@@ -79,7 +81,9 @@ impl BackendConfig {
     pub fn decrypt_passwords(&mut self, passphrase: &SecretString) -> Result<(), BackendPasswordError> {
         let mut changed = self.clone();
         let mut passwords = vec![("hpe3par_password", &mut changed.wsapi.password)];
-        passwords.extend(changed.ssh.auth.password_mut().map(|password| ("san_password", password)));
+        if let SshLogin::Password(password) = &mut changed.ssh.auth {
+            passwords.push(("san_password", password));
+        }
         if let Some(replication) = &mut changed.replication {
             passwords.extend(replication.passwords_mut());
         }
@@ -133,7 +137,7 @@ impl BackendConfig {
 
     /// Certificate check of the array's REST interface.
     #[must_use]
-    pub fn trust(&self) -> &ServerTrust {
+    pub fn trust(&self) -> &Trust {
         &self.wsapi.trust
     }
 
@@ -173,7 +177,7 @@ impl Behaviour {
         Self {
             chap_enabled: reader.boolean("hpe3par_iscsi_chap_enabled", false),
             debug: reader.boolean("hpe3par_debug", false),
-            policy: reader.parsed("mount_conflict_policy", |text| text.parse()).unwrap_or_default(),
+            policy: reader.parsed("mount_conflict_policy", driver::conflict_policy).unwrap_or_default(),
             delay: reader.seconds("mount_conflict_delay", 0..=86_400, 30),
             fence_unknown_hosts: reader.boolean("fence_unknown_hosts", false),
             settle_delay: reader.seconds("fence_settle_delay", 0..=60, 0),

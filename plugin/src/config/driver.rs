@@ -1,66 +1,16 @@
 //! Which protocol a backend uses, and what a Mount does on a conflict: settings that are one word of a few.
 
-use std::fmt;
-use std::str::FromStr;
-
 use super::BackendName;
 use super::reader::{Refusal, SectionReader, shown};
+use crate::array::settings::Protocol;
+use crate::fencing::ConflictPolicy;
 
 const ISCSI: &str = "hpedockerplugin.hpe.hpe_3par_iscsi.HPE3PARISCSIDriver";
 const FC: &str = "hpedockerplugin.hpe.hpe_3par_fc.HPE3PARFCDriver";
 const FILE: &str = "hpedockerplugin.hpe.hpe_3par_file.HPE3PARFileDriver";
 
-/// How a node reaches the volumes of a backend.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Protocol {
-    /// iSCSI.
-    Iscsi,
-    /// Fibre Channel.
-    Fc,
-}
-
-impl fmt::Display for Protocol {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Iscsi => "iSCSI",
-            Self::Fc => "Fibre Channel",
-        })
-    }
-}
-
-/// What a Mount does when another node has the volume.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ConflictPolicy {
-    /// Waits for the other node, then takes the volume over: `steal`.
-    #[default]
-    Steal,
-    /// As `Steal`, but only from a node that is not registered any more: `steal-if-dead`.
-    StealIfDead,
-    /// Refuses: `refuse`.
-    Refuse,
-}
-
-impl FromStr for ConflictPolicy {
-    type Err = Refusal;
-
-    fn from_str(text: &str) -> Result<Self, Refusal> {
-        match text {
-            "steal" => Ok(Self::Steal),
-            "steal-if-dead" => Ok(Self::StealIfDead),
-            "refuse" => Ok(Self::Refuse),
-            _ => Err(format!("{} is no policy. Use steal, steal-if-dead or refuse.", shown(text))),
-        }
-    }
-}
-
-impl fmt::Display for ConflictPolicy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Steal => "steal",
-            Self::StealIfDead => "steal-if-dead",
-            Self::Refuse => "refuse",
-        })
-    }
+pub(super) fn conflict_policy(text: &str) -> Result<ConflictPolicy, Refusal> {
+    text.parse().map_err(|_| format!("{} is no policy. Use steal, steal-if-dead or refuse.", shown(text)))
 }
 
 /// Why a section has no protocol; the error is recorded.

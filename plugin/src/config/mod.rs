@@ -24,10 +24,9 @@ mod tests;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-pub use access::{ApiUrl, CertificateFingerprint, ServerTrust, SshAccess, SshAuth, WsapiAccess};
+pub use access::{ApiUrl, SshAccess, WsapiAccess};
 pub use backend::{BackendConfig, BackendPasswordError};
 pub use backend_name::{BackendName, BackendNameError};
-pub use driver::{ConflictPolicy, Protocol};
 pub use etcd::{EtcdConfig, EtcdEndpoint, EtcdTls};
 pub use finding::{ConfigErrors, ConfigWarning, Finding};
 pub use host::{HostConfig, LogLevel, MountPrefix};

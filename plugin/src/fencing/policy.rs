@@ -1,12 +1,11 @@
 //! Settings of the fencing protocol.
 
+use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 /// What a Mount does when another node owns the volume.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ConflictPolicy {
     /// After the conflict delay, take it.
     #[default]
@@ -15,6 +14,32 @@ pub enum ConflictPolicy {
     StealIfDead,
     /// Never take it.
     Refuse,
+}
+
+/// A text that names no policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no policy; use steal, steal-if-dead or refuse")]
+pub struct NoSuchPolicy;
+
+impl FromStr for ConflictPolicy {
+    type Err = NoSuchPolicy;
+
+    fn from_str(text: &str) -> Result<Self, NoSuchPolicy> {
+        [Self::Steal, Self::StealIfDead, Self::Refuse]
+            .into_iter()
+            .find(|policy| policy.to_string() == text)
+            .ok_or(NoSuchPolicy)
+    }
+}
+
+impl fmt::Display for ConflictPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Steal => "steal",
+            Self::StealIfDead => "steal-if-dead",
+            Self::Refuse => "refuse",
+        })
+    }
 }
 
 /// Settings of the fencing protocol.

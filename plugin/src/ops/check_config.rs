@@ -3,7 +3,8 @@
 use std::fmt::{self, Write as _};
 use std::path::Path;
 
-use crate::config::{BackendConfig, HostConfig, PluginConfig, ServerTrust, SshAuth};
+use crate::array::settings::{SshLogin, Trust};
+use crate::config::{BackendConfig, HostConfig, PluginConfig};
 
 /// What a look at a file came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,15 +81,15 @@ fn write_backend(out: &mut String, backend: &BackendConfig) -> fmt::Result {
     writeln!(out, "Backend {}", backend.name)?;
     let trust = match backend.trust() {
         _ if !backend.api_url().is_encrypted() => "NOT encrypted".to_owned(),
-        ServerTrust::SystemAuthorities => "certificate checked against the system's authorities".to_owned(),
-        ServerTrust::CaFile(file) => format!("certificate checked against {}", file.display()),
-        ServerTrust::Pinned(pin) => format!("certificate pinned to {pin}"),
-        ServerTrust::Unverified => "certificate NOT checked".to_owned(),
+        Trust::System => "certificate checked against the system's authorities".to_owned(),
+        Trust::CaFile(file) => format!("certificate checked against {}", file.display()),
+        Trust::Pinned(pin) => format!("certificate pinned to {pin}"),
+        Trust::Anything => "certificate NOT checked".to_owned(),
     };
     line(out, "array", format_args!("{} as {}, {trust}", backend.api_url(), backend.wsapi.username))?;
     let proof = match &backend.ssh.auth {
-        SshAuth::Password(_) => "by password".to_owned(),
-        SshAuth::PrivateKey(file) => format!("by key {}", file.display()),
+        SshLogin::Password(_) => "by password".to_owned(),
+        SshLogin::PrivateKey(file) => format!("by key {}", file.display()),
     };
     line(out, "command line", format_args!("{}@{}:{} {proof}", backend.ssh.login, backend.ssh.host, backend.ssh.port))?;
     let chap = if backend.chap_enabled { ", logins by CHAP" } else { "" };

@@ -6,6 +6,8 @@ use proptest::prelude::*;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::*;
+use crate::array::settings::{Protocol, SshLogin, Trust};
+use crate::fencing::ConflictPolicy;
 use crate::node::Filesystem;
 
 const EXAMPLE: &str = include_str!("../../../hpe.conf.example");
@@ -82,7 +84,7 @@ fn the_least_file_has_the_documented_defaults() {
     assert!(backend.one_host && !backend.fence_unknown_hosts && !backend.chap_enabled && !backend.debug);
     assert_eq!(backend.filesystem, Filesystem::Ext4);
     assert_eq!(backend.array_timeout.as_secs(), 30);
-    assert_eq!(*backend.trust(), ServerTrust::SystemAuthorities);
+    assert_eq!(*backend.trust(), Trust::System);
     assert_eq!(
         (backend.ssh.login.as_str(), backend.ssh.port, backend.ssh.connect_timeout.as_secs()),
         ("admin", 22, 30)
@@ -111,7 +113,7 @@ fn own_settings_go_before_those_of_default_and_other_keys_are_not_inherited() {
     assert_eq!(own.mount_conflict_delay, Duration::ZERO);
     assert_eq!(own.mount_conflict_policy, ConflictPolicy::Refuse);
     assert_eq!(own.filesystem, Filesystem::Xfs);
-    assert_eq!(*own.trust(), ServerTrust::CaFile("/ca.pem".into()));
+    assert_eq!(*own.trust(), Trust::CaFile("/ca.pem".into()));
     assert!(!own.debug);
     assert_eq!(config.backend_for(None).unwrap().mount_conflict_delay.as_secs(), 10);
 }
@@ -168,7 +170,7 @@ fn odd_keys_are_warned_of_with_their_place() {
 fn unsafe_settings_are_warned_of() {
     let text = with("insecure = True\nstrict_ssh_host_key_policy = False").replace("https", "http");
     let (config, warnings) = parse(&text).unwrap();
-    assert_eq!(*config.backend_for(None).unwrap().trust(), ServerTrust::Unverified);
+    assert_eq!(*config.backend_for(None).unwrap().trust(), Trust::Anything);
     assert!(!config.host.strict_ssh_host_key_policy);
     let lines: Vec<_> =
         warnings.iter().map(|warning| warning.split(": ").take(3).collect::<Vec<_>>().join(": ")).collect();
@@ -200,9 +202,9 @@ fn a_replication_device_of_several_lines_is_kept() {
 #[test]
 fn a_private_key_serves_when_there_is_no_password() {
     let text = with("san_private_key = /root/.ssh/key");
-    assert!(matches!(default_backend(&text).ssh.auth, SshAuth::Password(_)));
+    assert!(matches!(default_backend(&text).ssh.auth, SshLogin::Password(_)));
     let without = text.replace("san_password = 3pardata\n", "");
-    assert!(matches!(default_backend(&without).ssh.auth, SshAuth::PrivateKey(path) if path.ends_with("key")));
+    assert!(matches!(default_backend(&without).ssh.auth, SshLogin::PrivateKey(path) if path.ends_with("key")));
 }
 
 #[test]
@@ -223,7 +225,7 @@ fn encrypted_passwords_are_decrypted_together() {
     assert!(refused.starts_with("hpe.conf: [DEFAULT] hpe3par_password: cannot be decrypted"), "{refused}");
     backend.decrypt_passwords(&SecretString::from("@123#")).unwrap();
     assert_eq!(backend.wsapi.password.expose_secret(), "password");
-    assert!(matches!(&backend.ssh.auth, SshAuth::Password(password) if password.expose_secret() == "password"));
+    assert!(matches!(&backend.ssh.auth, SshLogin::Password(password) if password.expose_secret() == "password"));
     assert_eq!(backend.replication.unwrap().san_password.unwrap().expose_secret(), "password");
 }
 
