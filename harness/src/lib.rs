@@ -1,7 +1,9 @@
 //! The lab of the 3PAR volume plugin: simulated nodes, seeded simulation, invariant checkers, scenarios.
 
+pub mod bench;
 pub mod checks;
 pub mod cluster;
+pub mod demo;
 pub mod node;
 pub mod scenarios;
 pub mod simulation;

@@ -1,12 +1,13 @@
 //! `hpe3par-lab`: starts a small site on this machine and does things to it.
 
-use std::path::PathBuf;
-use std::process::ExitCode;
+mod commands;
 
-use anyhow::{Context as _, Result};
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use hpe3par_docker_plugin::fencing::mutants::Mutant;
-use hpe3par_harness::scenarios::run::{Selection, run};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
 
 /// A whole 3PAR site on this machine: etcd, an emulated array, and worker nodes that run the production volume plugin.
 #[derive(Debug, Parser)]
@@ -18,66 +19,49 @@ struct CommandLine {
 
 const EXAMPLES: &str = "\
 Begin with:
-  hpe3par-lab demo                     a takeover, told as a time line
-  hpe3par-lab test                     all acceptance scenarios (features/*.feature)
-  hpe3par-lab test --tags @ghost-write only those with a tag
-  hpe3par-lab up                       a site to play with; prints sockets and curl lines
+  hpe3par-lab demo                      a takeover, told as a time line
+  hpe3par-lab up                        a site to play with; prints sockets and curl lines
+  hpe3par-lab test                      all acceptance scenarios (features/*.feature)
+  hpe3par-lab test --tags @ghost-write  only those with a tag
+  hpe3par-lab simulate --seeds 1..1000  the fencing code under a thousand seeded schedules
+  hpe3par-lab simulate --seed 7 --trace one of them, line by line
+  hpe3par-lab mutants                   shows that scenarios and simulation find known safety defects
+  hpe3par-lab bench                     how long mounts and takeovers take here
+
+What runs: etcd is a real process (/usr/bin/etcd, or the program named by the variable ETCD). The array is emulated in
+this process and reached over HTTPS and SSH. Every worker is the production plugin on a thread of its own, with its own
+hpe.conf, socket and network links, on a simulated machine. Everything listens on loopback addresses and is gone at the end.
 
 Logs go to stderr; set RUST_LOG (for example RUST_LOG=info) to see them.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Plays one takeover and tells it as a time line; exits with 1 if a check failed
+    Demo(commands::demo::Demo),
+    /// Starts a site, prints one JSON line with all addresses, and runs until Ctrl-C
+    Up(commands::up::Up),
     /// Plays the acceptance scenarios and prints a table of them
-    Test(Test),
-}
-
-#[derive(Debug, Args)]
-struct Test {
-    /// Which scenarios, by their tags: '@seed-case-1', '@unmount and not @emulator', …
-    #[arg(long, value_name = "EXPR")]
-    tags: Option<String>,
-    /// What the nodes are: 'cluster' are simulated machines with the production plugin, real etcd, and the array over TCP
-    #[arg(long, value_enum, default_value_t)]
-    tier: Tier,
-    /// Puts a known safety defect into every plugin, to see that a scenario finds it (needs a build with --features mutants)
-    #[arg(long, value_name = "NAME")]
-    mutant: Option<Mutant>,
-    /// Folder with feature files
-    #[arg(long, value_name = "DIR", default_value_os_t = usual_features())]
-    features: PathBuf,
-    /// Scenarios at once
-    #[arg(long, value_name = "N")]
-    concurrency: Option<usize>,
-    /// JUnit report
-    #[arg(long, value_name = "FILE", default_value = "target/junit/scenarios.xml")]
-    junit: PathBuf,
-    /// Prints the table as JSON instead
-    #[arg(long)]
-    json: bool,
-}
-
-#[derive(Debug, Clone, Copy, Default, ValueEnum)]
-enum Tier {
-    #[default]
-    Cluster,
-}
-
-fn usual_features() -> PathBuf {
-    let here = PathBuf::from("features");
-    if here.is_dir() { here } else { PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../features")) }
+    Test(commands::test::Test),
+    /// Runs the fencing code of simulated nodes under seeded schedules in virtual time
+    Simulate(commands::simulate::Simulate),
+    /// Puts known safety defects into the plugin, one by one, and shows which scenario and which seed finds each
+    Mutants(commands::mutants::Mutants),
+    /// Measures mounts, takeovers and hand-overs on this machine
+    Bench(commands::bench::Bench),
 }
 
 fn main() -> ExitCode {
     let command = CommandLine::parse().command;
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "error".into());
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("error"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let done = tokio::runtime::Runtime::new().context("cannot start the worker threads").and_then(|runtime| {
         let done = runtime.block_on(carry_out(command));
-        runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+        runtime.shutdown_timeout(Duration::from_secs(1));
         done
     });
     match done {
-        Ok(code) => code,
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("hpe3par-lab: {error:#}");
             ExitCode::FAILURE
@@ -85,29 +69,14 @@ fn main() -> ExitCode {
     }
 }
 
-async fn carry_out(command: Command) -> Result<ExitCode> {
+/// Carries a command out; tells whether everything it looked at was right.
+async fn carry_out(command: Command) -> anyhow::Result<bool> {
     match command {
-        Command::Test(test) => play(test).await,
+        Command::Demo(demo) => demo.run().await,
+        Command::Up(up) => up.run().await,
+        Command::Test(test) => test.run().await,
+        Command::Simulate(simulate) => simulate.run().await,
+        Command::Mutants(mutants) => mutants.run().await,
+        Command::Bench(bench) => bench.run().await,
     }
-}
-
-async fn play(test: Test) -> Result<ExitCode> {
-    let Tier::Cluster = test.tier;
-    let selection = Selection {
-        features: test.features,
-        tags: test.tags,
-        mutant: test.mutant,
-        at_once: test.concurrency,
-        junit: Some(test.junit),
-        quiet: test.json,
-    };
-    let report = run(&selection).await?;
-    if test.json {
-        println!("{}", serde_json::to_string_pretty(&report.rows())?);
-    } else {
-        println!("{}", report.table());
-        print!("{}", report.failures());
-        println!("{} passed, {} failed", report.passed(), report.failed());
-    }
-    Ok(if report.failed() == 0 && report.passed() > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -29,7 +29,10 @@ impl ArrayView {
     /// Hosts that have a template or an active VLUN of a volume. A volume that does not exist is exported to nobody.
     #[must_use]
     pub fn hosts_with(&self, volume: &str) -> BTreeSet<String> {
-        self.rows(volume).into_iter().map(|row| row.hostname.unwrap_or_else(|| "everybody at a port".to_owned())).collect()
+        self.rows(volume)
+            .into_iter()
+            .map(|row| row.hostname.unwrap_or_else(|| "everybody at a port".to_owned()))
+            .collect()
     }
 
     /// All VLUN rows of a volume.
@@ -71,7 +74,9 @@ impl ArrayView {
     /// How many commands came in over REST and the command line so far.
     #[must_use]
     pub fn commands(&self) -> usize {
-        self.0.with(|array, _| array.events().all().iter().filter(|event| matches!(event.kind, EventKind::Command { .. })).count())
+        self.0.with(|array, _| {
+            array.events().all().iter().filter(|event| matches!(event.kind, EventKind::Command { .. })).count()
+        })
     }
 
     /// Removes every export of a volume, as an administrator does.

@@ -113,7 +113,10 @@ impl Configuration {
         };
         fs::create_dir_all(self.directory.join("state")).context("making the state directory of a worker")?;
         write("array-ca.pem", &self.array.ca_pem)?;
-        write("known_hosts", &format!("[{}]:{} {}\n", self.addresses.ssh.ip(), self.addresses.ssh.port(), self.array.ssh_host_key))?;
+        write(
+            "known_hosts",
+            &format!("[{}]:{} {}\n", self.addresses.ssh.ip(), self.addresses.ssh.port(), self.array.ssh_host_key),
+        )?;
         write("node_id", &self.node_id)?;
         match &self.spoiled {
             None => write("hpe.conf", &self.text()),

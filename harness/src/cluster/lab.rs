@@ -33,6 +33,8 @@ pub struct LabOptions {
     pub mutant: Option<Mutant>,
     /// How the machines behave.
     pub node: NodeOptions,
+    /// Password of the array's account.
+    pub password: String,
 }
 
 impl Default for LabOptions {
@@ -46,7 +48,7 @@ impl Default for LabOptions {
             step_deadline: Duration::from_secs(10),
             ..NodeOptions::default()
         };
-        Self { workers: 2, settings: Vec::new(), mutant: None, node }
+        Self { workers: 2, settings: Vec::new(), mutant: None, node, password: ARRAY_PASSWORD.to_owned() }
     }
 }
 
@@ -68,11 +70,21 @@ impl Lab {
     /// When something does not start.
     pub async fn start(options: LabOptions) -> Result<Self> {
         super::install_tls_provider();
-        let directory = tempfile::Builder::new().prefix("hpe3par-lab-").tempdir().context("making a directory for the lab")?;
-        let (etcd, array) = tokio::join!(Etcd::start(), Emulator::builder().account(ARRAY_USER, ARRAY_PASSWORD.into()).start());
+        let directory =
+            tempfile::Builder::new().prefix("hpe3par-lab-").tempdir().context("making a directory for the lab")?;
+        let array = Emulator::builder().account(ARRAY_USER, options.password.clone().into());
+        let (etcd, array) = tokio::join!(Etcd::start(), array.start());
         let (etcd, array) = (etcd?, array.context("starting the array")?);
         let store = EtcdStore::open(&EtcdSettings::plain(vec![etcd.endpoint()])).await.context("opening etcd")?;
-        let mut lab = Self { etcd, array, store, witness: Arc::default(), workers: BTreeMap::new(), wwns: Mutex::default(), directory };
+        let mut lab = Self {
+            etcd,
+            array,
+            store,
+            witness: Arc::default(),
+            workers: BTreeMap::new(),
+            wwns: Mutex::default(),
+            directory,
+        };
         lab.witness.watch(lab.array.handle());
         for number in 1..=options.workers {
             lab.add_worker(&format!("worker{number}"), &options).await?;
@@ -96,6 +108,7 @@ impl Lab {
         let directory = self.directory.path().join(name);
         std::fs::create_dir_all(&directory).context("making a directory for a worker")?;
         let mut configuration = Configuration::new(&directory, addresses, identity, &format!("node-of-{name}"));
+        configuration.password.clone_from(&options.password);
         options.settings.iter().for_each(|(key, value)| configuration.set(key, value));
         let world = NodeWorld {
             fabric: Arc::new(EmulatedFabric::new(self.array.handle().clone(), Duration::ZERO..=Duration::ZERO, 0)),
@@ -192,7 +205,9 @@ impl Lab {
     /// # Errors
     /// When there is no record of it, or the array has not told it yet.
     pub async fn wwn(&self, volume: &str) -> Result<Wwn> {
-        let known = |wwns: &Mutex<BTreeMap<String, Wwn>>| wwns.lock().unwrap_or_else(PoisonError::into_inner).get(volume).cloned();
+        let known = |wwns: &Mutex<BTreeMap<String, Wwn>>| {
+            wwns.lock().unwrap_or_else(PoisonError::into_inner).get(volume).cloned()
+        };
         if let Some(wwn) = known(&self.wwns) {
             return Ok(wwn);
         }

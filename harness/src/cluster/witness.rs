@@ -80,7 +80,10 @@ impl Witness {
         let mut seen = self.lock();
         seen.requests += 1;
         let request = seen.requests;
-        seen.facts.push(Fact { at: now, kind: FactKind::MountAsked { node: node.to_owned(), volume: volume.clone(), request } });
+        seen.facts.push(Fact {
+            at: now,
+            kind: FactKind::MountAsked { node: node.to_owned(), volume: volume.clone(), request },
+        });
         request
     }
 
@@ -106,7 +109,9 @@ impl Witness {
         let mut facts: Vec<Fact> = events
             .iter()
             .filter_map(|event| Some(Fact { at: event.at, kind: export_fact(&event.kind, &wwns)? }))
-            .chain(ledger.iter().map(|entry| Fact { at: entry.decided, kind: FactKind::Write(write_fact(entry, &wwns)) }))
+            .chain(
+                ledger.iter().map(|entry| Fact { at: entry.decided, kind: FactKind::Write(write_fact(entry, &wwns)) }),
+            )
             .collect();
         facts.extend(seen.facts.iter().cloned());
         facts.extend(in_order_of_revision(&seen.records));
@@ -211,6 +216,10 @@ fn write_fact(entry: &LedgerEntry, wwns: &BTreeMap<String, Wwn>) -> WriteFact {
         lun: u32::from(entry.lun.get()),
         offset: entry.offset,
         accepted: entry.verdict == Verdict::Accepted,
-        life: entry.label.as_ref().map(|label| LifeKey { node: label.node.clone(), boot: label.boot, mount: label.serial }),
+        life: entry.label.as_ref().map(|label| LifeKey {
+            node: label.node.clone(),
+            boot: label.boot,
+            mount: label.serial,
+        }),
     }
 }

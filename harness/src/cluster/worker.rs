@@ -78,7 +78,13 @@ pub struct Worker {
 impl Worker {
     /// A machine that is switched on; its plugin does not run yet.
     #[must_use]
-    pub fn new(configuration: Configuration, node: SimulatedNode, links: Links, witness: Arc<Witness>, defects: Defects) -> Self {
+    pub fn new(
+        configuration: Configuration,
+        node: SimulatedNode,
+        links: Links,
+        witness: Arc<Witness>,
+        defects: Defects,
+    ) -> Self {
         let name = node.hostname().to_owned();
         Self { name, configuration, node, links, log: LogBuffer::default(), witness, defects, process: None }
     }
@@ -146,7 +152,11 @@ impl Worker {
             return Ok(());
         }
         let ending = process.ending(Duration::ZERO).await;
-        bail!("the plugin on {} did not start: {ending:?} {answered:?}; its log ends with:\n{}", self.name, self.log.tail(10))
+        bail!(
+            "the plugin on {} did not start: {ending:?} {answered:?}; its log ends with:\n{}",
+            self.name,
+            self.log.tail(10)
+        )
     }
 
     /// Starts the plugin without waiting for anything.

@@ -77,7 +77,13 @@ impl Report {
                 let _ = writeln!(text, "\n{feature}");
             }
             let verdict = if row.failure.is_none() { "ok    " } else { "FAILED" };
-            let _ = writeln!(text, "  {verdict} {:>5.1} s  {}  [{}]", row.seconds, row.name, row.tags.iter().map(|tag| format!("@{tag}")).collect::<Vec<_>>().join(" "));
+            let _ = writeln!(
+                text,
+                "  {verdict} {:>5.1} s  {}  [{}]",
+                row.seconds,
+                row.name,
+                row.tags.iter().map(|tag| format!("@{tag}")).collect::<Vec<_>>().join(" ")
+            );
         }
         text
     }

@@ -39,7 +39,9 @@ pub struct Selection {
 /// When the expression cannot be read or the JUnit file cannot be written. Failed scenarios are in the report.
 pub async fn run(selection: &Selection) -> Result<Report> {
     let tags: Option<TagOperation> = match &selection.tags {
-        Some(text) => Some(text.parse().map_err(|error| anyhow::anyhow!("reading the tag expression '{text}': {error}"))?),
+        Some(text) => {
+            Some(text.parse().map_err(|error| anyhow::anyhow!("reading the tag expression '{text}': {error}"))?)
+        }
         None => None,
     };
     let wanted = move |feature: &cucumber::gherkin::Feature, scenario: &cucumber::gherkin::Scenario| {

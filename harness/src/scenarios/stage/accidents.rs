@@ -22,7 +22,8 @@ impl Stage {
     /// # Errors
     /// When it is not mounted there.
     pub async fn linger(&mut self, worker: &str, volume: &str) -> Result<()> {
-        let container = self.containers.values().find(|container| container.worker == worker && container.volume == volume);
+        let container =
+            self.containers.values().find(|container| container.worker == worker && container.volume == volume);
         let dir = container.context("the volume is not mounted there")?.mountpoint.clone();
         let namespace = self.lab()?.worker(worker)?.node().run_container(&dir).await?;
         self.lingering = Some(namespace);
@@ -87,13 +88,26 @@ impl Stage {
             NodeEvent::Mounted { wwn: of, life, .. } if *of == wwn => Some(life.clone()),
             _ => None,
         };
-        let life = lab.witness().node_events().iter().rev().find_map(|(_, event)| mounted(event)).context("nobody has it mounted")?;
+        let life = lab
+            .witness()
+            .node_events()
+            .iter()
+            .rev()
+            .find_map(|(_, event)| mounted(event))
+            .context("nobody has it mounted")?;
         let label = WriteLabel::from(&life);
         let task = lab.array().handle().with(|array, now| {
             let session = array.nexuses().find(|nexus| nexus.initiator == initiator).map(|nexus| nexus.id);
             let lun = Lun::new(i64::from(lun.number())).map_err(|error| anyhow::anyhow!("{error}"))?;
             let offset = FAR_BLOCK * BLOCK as u64;
-            let sent = array.send_write(now, session.context("the node is not logged in")?, lun, offset, vec![0xAA; BLOCK], Some(label));
+            let sent = array.send_write(
+                now,
+                session.context("the node is not logged in")?,
+                lun,
+                offset,
+                vec![0xAA; BLOCK],
+                Some(label),
+            );
             sent.map_err(|error| anyhow::anyhow!("{error}"))
         })?;
         self.held_write = Some(task);
@@ -125,7 +139,9 @@ impl Stage {
     fn iscsi_ports(&self) -> Result<Vec<TargetPort>> {
         let rows = self.lab()?.array().handle().with(|array, _| {
             let ports = array.ports().iter();
-            ports.filter_map(|port| port.iscsi().map(|(iqn, portal)| (port.pos, iqn.to_string(), portal.to_string()))).collect::<Vec<_>>()
+            ports
+                .filter_map(|port| port.iscsi().map(|(iqn, portal)| (port.pos, iqn.to_string(), portal.to_string())))
+                .collect::<Vec<_>>()
         });
         rows.into_iter()
             .map(|(position, iqn, portal)| {

@@ -120,7 +120,8 @@ impl Stage {
     /// # Errors
     /// When there is no such worker, or the plugin said success and nothing is mounted.
     pub async fn mount(&mut self, holder: &Holder, worker: &str, volume: &str, patience: Patience) -> Result<()> {
-        let outcome = self.mount_call(holder, worker, volume, patience)?.await.context("the caller of a mount panicked")?;
+        let outcome =
+            self.mount_call(holder, worker, volume, patience)?.await.context("the caller of a mount panicked")?;
         self.mounted(holder, worker, volume, outcome).await
     }
 
@@ -224,7 +225,12 @@ impl Stage {
     fn volume_of(&self, holder: &Holder) -> String {
         let begun = self.running.iter().find(|running| running.holder == *holder).map(|running| running.volume.clone());
         let had = self.notes.get(&format!("volume of {holder}")).cloned();
-        self.containers.get(holder).map(|container| container.volume.clone()).or(begun).or(had).unwrap_or_else(|| "db".to_owned())
+        self.containers
+            .get(holder)
+            .map(|container| container.volume.clone())
+            .or(begun)
+            .or(had)
+            .unwrap_or_else(|| "db".to_owned())
     }
 
     fn begin(&mut self, request: Request, holder: &Holder, worker: &str, volume: &str, answer: JoinHandle<Outcome>) {
@@ -232,7 +238,12 @@ impl Stage {
         self.running.push(Running { request, holder, worker, volume, answer });
     }
 
-    async fn await_running(&mut self, request: Request, holder: &Holder, within: Duration) -> Result<(Running, Outcome)> {
+    async fn await_running(
+        &mut self,
+        request: Request,
+        holder: &Holder,
+        within: Duration,
+    ) -> Result<(Running, Outcome)> {
         let place = self.running.iter().position(|running| running.request == request && running.holder == *holder);
         let mut running = self.running.remove(place.with_context(|| format!("no {request:?} of {holder} was begun"))?);
         match timeout(within, &mut running.answer).await {
@@ -241,7 +252,13 @@ impl Stage {
         }
     }
 
-    fn mount_call(&self, holder: &Holder, worker: &str, volume: &str, patience: Patience) -> Result<JoinHandle<Outcome>> {
+    fn mount_call(
+        &self,
+        holder: &Holder,
+        worker: &str,
+        volume: &str,
+        patience: Patience,
+    ) -> Result<JoinHandle<Outcome>> {
         let mut client = self.lab()?.worker(worker)?.client(holder.dialect())?;
         if let Patience::Limited(limit) = patience {
             client = client.with_patience(limit);
@@ -252,7 +269,9 @@ impl Stage {
             let begun = Instant::now();
             let answer = loop {
                 match client.mount(&volume, &id).await {
-                    Err(_) if patience == Patience::UntilItSucceeds && begun.elapsed() < ANY => tokio::time::sleep(REPEAT).await,
+                    Err(_) if patience == Patience::UntilItSucceeds && begun.elapsed() < ANY => {
+                        tokio::time::sleep(REPEAT).await
+                    }
                     answer => break answer,
                 }
             };
@@ -290,8 +309,10 @@ impl Stage {
             // A repeated request for a container that runs already.
             return Ok(());
         }
-        let namespace =
-            node.run_container(&mountpoint).await.with_context(|| format!("starting {holder}: the plugin said success"))?;
+        let namespace = node
+            .run_container(&mountpoint)
+            .await
+            .with_context(|| format!("starting {holder}: the plugin said success"))?;
         self.notes.insert(format!("volume of {holder}"), volume.to_owned());
         let container = Container { worker: worker.to_owned(), volume: volume.to_owned(), mountpoint, namespace };
         self.containers.insert(holder.clone(), container);
@@ -304,7 +325,9 @@ impl Stage {
         let node = self.lab()?.worker(worker)?.node().clone();
         let (id, what) = (holder.mount_id(), format!("unmount of {volume} for {holder} on {worker}"));
         let namespace = match self.containers.get(holder) {
-            Some(container) if container.worker == worker => self.containers.remove(holder).map(|container| container.namespace),
+            Some(container) if container.worker == worker => {
+                self.containers.remove(holder).map(|container| container.namespace)
+            }
             _ => None,
         };
         Ok(tokio::spawn(async move {

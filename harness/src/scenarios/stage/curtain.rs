@@ -83,7 +83,9 @@ impl Stage {
     async fn audit(&mut self) -> Result<()> {
         for record in records(self.lab()?).await? {
             let volume = record.display_name.to_string();
-            if record.lifecycle != Lifecycle::Available || !self.lab()?.on_array().has_volume(record.array_name.as_str()) {
+            if record.lifecycle != Lifecycle::Available
+                || !self.lab()?.on_array().has_volume(record.array_name.as_str())
+            {
                 continue;
             }
             let holder = Holder::Container("auditor".to_owned());
@@ -124,7 +126,10 @@ impl Stage {
         let by_hand = self.notes.contains_key("by hand");
         let rules = Rules {
             exports: if by_hand { ExportRule::OneWriter } else { ExportRule::Strict },
-            node_of_host: lab.workers().map(|worker| (worker.name().to_owned(), worker.name().to_owned())).collect::<BTreeMap<_, _>>(),
+            node_of_host: lab
+                .workers()
+                .map(|worker| (worker.name().to_owned(), worker.name().to_owned()))
+                .collect::<BTreeMap<_, _>>(),
             exports_removed_by_hand: by_hand,
             ..Rules::default()
         };
@@ -148,7 +153,9 @@ impl Stage {
     /// Names what the last owner does not find.
     pub async fn all_readable_on_last_owner(&self, volume: &str) -> Result<usize> {
         let record = self.lab()?.record(volume).await?;
-        let Some(info) = record.path_info.values().next() else { bail!("{volume} is mounted nowhere: {:?}", record.ownership) };
+        let Some(info) = record.path_info.values().next() else {
+            bail!("{volume} is mounted nowhere: {:?}", record.ownership)
+        };
         let owner = record.ownership.owner().context("nobody owns it")?;
         let node = self.lab()?.worker(&node_name(owner.node.as_str()))?.node();
         let log = node.read_log(&info.mount_dir).context("the record's mount is not there")?;
@@ -190,7 +197,12 @@ async fn remains(lab: &Lab) -> Result<Remains> {
     let exports = records
         .iter()
         .filter(|record| array.has_volume(record.array_name.as_str()))
-        .flat_map(|record| array.rows(record.array_name.as_str()).into_iter().map(|row| format!("{} as {}", record.display_name, row.address())))
+        .flat_map(|record| {
+            array
+                .rows(record.array_name.as_str())
+                .into_iter()
+                .map(|row| format!("{} as {}", record.display_name, row.address()))
+        })
         .collect();
     let busy = |record: &&VolumeRecord| {
         record.ownership != Ownership::Free
@@ -211,7 +223,8 @@ async fn remains(lab: &Lab) -> Result<Remains> {
 /// Violations as text, each with the facts just before it.
 fn told(violations: &[Violation]) -> String {
     let one = |violation: &Violation| {
-        let around = violation.around.iter().rev().take(14).rev().map(|line| format!("\n        {line}")).collect::<String>();
+        let around =
+            violation.around.iter().rev().take(14).rev().map(|line| format!("\n        {line}")).collect::<String>();
         format!("{violation}{around}")
     };
     violations.iter().map(one).collect::<Vec<_>>().join("\n    ")

@@ -72,8 +72,11 @@ impl Stage {
     /// # Errors
     /// Names those that did not.
     pub fn all_succeeded(&self) -> Result<()> {
-        let failed: Vec<String> =
-            self.outcomes.iter().filter_map(|outcome| Some(format!("{}: {}", outcome.what, outcome.answer.as_ref().err()?))).collect();
+        let failed: Vec<String> = self
+            .outcomes
+            .iter()
+            .filter_map(|outcome| Some(format!("{}: {}", outcome.what, outcome.answer.as_ref().err()?)))
+            .collect();
         ensure!(failed.is_empty(), "{}", failed.join("; "));
         Ok(())
     }
@@ -138,7 +141,8 @@ impl Stage {
     /// When one fails or they differ.
     pub async fn same_mount_point(&mut self, holder: &Holder) -> Result<()> {
         let mut answers: Vec<Outcome> = Vec::new();
-        while self.running_mounts().iter().any(|running| running.holder == *holder && running.request == Request::Mount) {
+        while self.running_mounts().iter().any(|running| running.holder == *holder && running.request == Request::Mount)
+        {
             self.await_mount(holder, FIRST).await?;
             answers.extend(self.last.clone());
         }
@@ -156,7 +160,8 @@ impl Stage {
         let raw = self.raw.as_ref().context("nothing was sent")?;
         let body = String::from_utf8_lossy(&raw.body);
         let told = serde_json::from_slice::<serde_json::Value>(&raw.body).ok();
-        let err = told.as_ref().and_then(|value| value.get("Err")).and_then(serde_json::Value::as_str).unwrap_or_default();
+        let err =
+            told.as_ref().and_then(|value| value.get("Err")).and_then(serde_json::Value::as_str).unwrap_or_default();
         ensure!(!err.is_empty(), "status {} with '{body}' tells no error", raw.status);
         ensure!(raw.status != 200 || !err.is_empty(), "status 200 with '{body}'");
         Ok(())
@@ -169,7 +174,8 @@ impl Stage {
     pub fn raw_is_success(&self) -> Result<Option<String>> {
         let raw = self.raw.as_ref().context("nothing was sent")?;
         let body = String::from_utf8_lossy(&raw.body);
-        let told: serde_json::Value = serde_json::from_slice(&raw.body).with_context(|| format!("'{body}' is no JSON"))?;
+        let told: serde_json::Value =
+            serde_json::from_slice(&raw.body).with_context(|| format!("'{body}' is no JSON"))?;
         let err = told.get("Err").and_then(serde_json::Value::as_str).unwrap_or_default();
         ensure!(raw.status == 200 && err.is_empty(), "status {} with '{body}'", raw.status);
         Ok(told.get("Mountpoint").and_then(serde_json::Value::as_str).map(str::to_owned))

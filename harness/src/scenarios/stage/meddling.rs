@@ -148,7 +148,9 @@ impl Stage {
     /// When none is held.
     pub fn held_export_takes_effect(&mut self) -> Result<()> {
         let held = self.notes.remove("held request").context("no export is held back")?;
-        let [volume, lun, host] = held.split(' ').collect::<Vec<_>>()[..] else { anyhow::bail!("'{held}' is no export") };
+        let [volume, lun, host] = held.split(' ').collect::<Vec<_>>()[..] else {
+            anyhow::bail!("'{held}' is no export")
+        };
         let done = self.lab()?.on_array().export(volume, host, lun.parse()?);
         tracing::info!(?done, held, "the late export");
         Ok(())

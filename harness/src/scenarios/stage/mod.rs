@@ -89,7 +89,8 @@ impl Stage {
     /// # Errors
     /// When something of it does not start.
     pub async fn set_up(&mut self, workers: usize) -> Result<()> {
-        let options = LabOptions { workers, settings: self.settings.clone(), mutant: self.mutant, ..LabOptions::default() };
+        let options =
+            LabOptions { workers, settings: self.settings.clone(), mutant: self.mutant, ..LabOptions::default() };
         self.lab = Some(Lab::start(options).await?);
         Ok(())
     }

@@ -48,8 +48,12 @@ impl Stage {
 
     /// Containers of a worker that lost its volume die of their I/O errors.
     async fn losers_die(&mut self, worker: &str) {
-        let lost: Vec<Holder> =
-            self.containers.iter().filter(|(_, container)| container.worker == worker).map(|(holder, _)| holder.clone()).collect();
+        let lost: Vec<Holder> = self
+            .containers
+            .iter()
+            .filter(|(_, container)| container.worker == worker)
+            .map(|(holder, _)| holder.clone())
+            .collect();
         for holder in lost {
             let _ = self.die(&holder).await;
         }
@@ -86,7 +90,8 @@ impl Stage {
     pub async fn lun_numbers_differ(&self, volume: &str, worker: &str, count: usize) -> Result<()> {
         let name = self.array_name(volume).await?;
         let exports = self.lab()?.on_array().exports_ever(&name);
-        let numbers: Vec<u32> = exports.into_iter().filter(|export| export.host == worker).map(|export| export.lun).collect();
+        let numbers: Vec<u32> =
+            exports.into_iter().filter(|export| export.host == worker).map(|export| export.lun).collect();
         let different: std::collections::BTreeSet<u32> = numbers.iter().copied().collect();
         ensure!(numbers.len() == count && different.len() == count, "the LUN numbers were {numbers:?}");
         Ok(())

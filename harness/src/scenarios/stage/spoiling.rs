@@ -93,7 +93,9 @@ impl Stage {
         let worker = self.lab_mut()?.worker_mut(worker)?;
         match worker.plugin_ending(REFUSED).await {
             Some(Err(text)) if words.iter().all(|word| text.contains(word)) => Ok(()),
-            Some(ending) => bail!("the plugin on {} ended with {ending:?}, which does not name {words:?}", worker.name()),
+            Some(ending) => {
+                bail!("the plugin on {} ended with {ending:?}, which does not name {words:?}", worker.name())
+            }
             None => bail!("the plugin on {} still runs; its log:\n{}", worker.name(), worker.log().tail(5)),
         }
     }
@@ -135,7 +137,8 @@ impl Stage {
         let stored = lab.everything_stored().await?;
         let records: Vec<_> = stored.into_iter().filter(|(key, _)| key.starts_with("/volume")).collect();
         let array = lab.on_array();
-        let rows: Vec<_> = array.volumes().iter().flat_map(|volume| array.rows(volume)).map(|row| row.address()).collect();
+        let rows: Vec<_> =
+            array.volumes().iter().flat_map(|volume| array.rows(volume)).map(|row| row.address()).collect();
         Ok(format!("{records:?}\n{:?}\n{rows:?}", array.volumes()))
     }
 
@@ -151,7 +154,11 @@ impl Stage {
 
     fn command_lines(&self) -> Result<usize> {
         let of_cli = |kind: &EventKind| matches!(kind, EventKind::Command { channel: Channel::Cli, .. });
-        Ok(self.lab()?.array().handle().with(|array, _| array.events().all().iter().filter(|event| of_cli(&event.kind)).count()))
+        Ok(self
+            .lab()?
+            .array()
+            .handle()
+            .with(|array, _| array.events().all().iter().filter(|event| of_cli(&event.kind)).count()))
     }
 }
 

@@ -59,7 +59,9 @@ impl Stage {
             return Ok(());
         }
         match timeout(Duration::from_secs(2), node.fsync(container.namespace)).await {
-            Ok(Ok(_)) => bail!("a write of {holder} on {} was acknowledged after the volume was taken over", container.worker),
+            Ok(Ok(_)) => {
+                bail!("a write of {holder} on {} was acknowledged after the volume was taken over", container.worker)
+            }
             Ok(Err(_)) | Err(_) => Ok(()),
         }
     }
@@ -83,7 +85,8 @@ impl Stage {
         let container = self.container(holder)?;
         let node = self.lab()?.worker(&container.worker)?.node();
         let log = node.read_log(&container.mountpoint).with_context(|| format!("nothing is mounted for {holder}"))?;
-        let missing = self.missing_in(&container.volume, writer, &log.into_iter().map(|(_, text)| text).collect::<Vec<_>>());
+        let missing =
+            self.missing_in(&container.volume, writer, &log.into_iter().map(|(_, text)| text).collect::<Vec<_>>());
         ensure!(missing.is_empty(), "{holder} on {} does not find acknowledged records: {missing:?}", container.worker);
         Ok(())
     }

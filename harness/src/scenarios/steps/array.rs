@@ -68,7 +68,8 @@ async fn lying_removal(stage: &mut Stage) -> Done {
 
 #[given(expr = "the array answers the next {int} requests with {int}")]
 async fn busy(stage: &mut Stage, count: u64, status: u16) -> Done {
-    stage.fault(FaultRule::new(Some(Channel::Wsapi), "", FaultKind::HttpStatus { status }).on(Trigger::first(count)))?;
+    stage
+        .fault(FaultRule::new(Some(Channel::Wsapi), "", FaultKind::HttpStatus { status }).on(Trigger::first(count)))?;
     Ok(())
 }
 
@@ -142,7 +143,9 @@ async fn asked_nothing(stage: &mut Stage) -> Done {
 #[then(expr = "the array has one volume for {word}")]
 async fn one_volume(stage: &mut Stage, volume: String) -> Done {
     let (name, array) = (stage.array_name(&volume).await?, stage.lab()?.on_array());
-    require(array.volumes() == [name.clone()], || format!("the array has {:?}, the record says {name}", array.volumes()))
+    require(array.volumes() == [name.clone()], || {
+        format!("the array has {:?}, the record says {name}", array.volumes())
+    })
 }
 
 #[then(expr = "the array has no volume for {word}")]

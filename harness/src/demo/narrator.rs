@@ -1,0 +1,60 @@
+//! How a time line looks on a terminal, or in a file.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::time::Duration;
+
+/// Writes a time line.
+#[derive(Debug)]
+pub struct Narrator {
+    colours: bool,
+    chapter: usize,
+}
+
+impl Narrator {
+    /// To stdout, with colours if that is a terminal.
+    #[must_use]
+    pub fn to_stdout() -> Self {
+        Self { colours: io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(), chapter: 0 }
+    }
+
+    /// The title of the whole.
+    pub fn title(&self, text: &str) {
+        self.line(&format!("\n{}\n", self.styled("1", text)));
+    }
+
+    /// A new part of the story.
+    pub fn chapter(&mut self, text: &str) {
+        self.chapter += 1;
+        self.line(&format!("\n{}", self.styled("1;36", &format!("{}. {text}", self.chapter))));
+    }
+
+    /// Something that happened: when, to whom, what.
+    pub fn event(&self, at: Duration, who: &str, what: &str) {
+        let colour = match who {
+            "array" => "33",
+            "etcd" => "35",
+            _ => "32",
+        };
+        let time = self.styled("2", &format!("{:>8.3} s", at.as_secs_f64()));
+        self.line(&format!("{time}  {}  {what}", self.styled(colour, &format!("{who:<8}"))));
+    }
+
+    /// A line without a time.
+    pub fn plain(&self, text: &str) {
+        self.line(&format!("  {text}"));
+    }
+
+    /// A good end.
+    pub fn good(&self, text: &str) {
+        self.line(&format!("\n{}", self.styled("1;32", text)));
+    }
+
+    fn styled(&self, code: &str, text: &str) -> String {
+        if self.colours { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+
+    /// A closed stdout ends the telling, not the demonstration.
+    fn line(&self, text: &str) {
+        let _ = writeln!(io::stdout(), "{text}");
+    }
+}
