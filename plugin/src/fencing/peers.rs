@@ -46,11 +46,14 @@ impl Driver {
         if let Some(other) = &known
             && registration::is_alive(self.parts.store.as_ref(), other, &BootId::unknown()).await?
         {
-            let reason = format!("host {host} of the array stands for node {other}, which is alive; give this node a host name of its own");
+            let reason = format!(
+                "host {host} of the array stands for node {other}, which is alive; give this node a host name of its own"
+            );
             return Err(Refusal::DuplicateIdentity(reason).into());
         }
         info!(%host, node = %me, "this node's host on the array");
-        let guard = entry.map_or_else(|| Guard::Absent(key.clone()), |entry| Guard::Unchanged(key.clone(), entry.modified));
+        let guard =
+            entry.map_or_else(|| Guard::Absent(key.clone()), |entry| Guard::Unchanged(key.clone(), entry.modified));
         let changes = vec![Change::Put { key, value: me.as_str().as_bytes().to_vec(), lease: None }];
         match self.parts.store.commit(Transaction { guards: vec![guard], changes }).await? {
             Committed::Yes(_) => Ok(()),
