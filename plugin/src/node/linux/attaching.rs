@@ -49,7 +49,9 @@ pub(super) async fn attach(node: &LinuxNode, request: &AttachRequest) -> Result<
         };
         match outcome {
             Found::Ready(device) => return Ok(device),
-            Found::Nothing { hopes: 0 } if all_tried => return Err(search.no_way(&refused)),
+            Found::Nothing { hopes: 0 } if all_tried && search.is_hopeless(&refused) => {
+                return Err(search.no_way(&refused));
+            }
             Found::Nothing { .. } => {}
         }
         if search.is_over() {
@@ -122,6 +124,12 @@ impl<'a> Search<'a> {
 
     fn is_over(&self) -> bool {
         self.began.elapsed() >= self.request.patience
+    }
+
+    /// Every login failed and there is no other way. A session shows up a moment after its login, and a Fibre Channel link
+    /// may come back: those are waited for.
+    fn is_hopeless(&self, refused: &[NodeError]) -> bool {
+        self.fc_ports.is_empty() && refused.len() >= self.targets.len()
     }
 
     async fn look(&mut self) -> Result<Found, NodeError> {

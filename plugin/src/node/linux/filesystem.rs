@@ -27,6 +27,9 @@ const WRITE_BACK: Duration = Duration::from_secs(50);
 const MAKE: Duration = Duration::from_secs(90);
 /// Deadline of everything short.
 const SHORT: Duration = Duration::from_secs(20);
+/// How often a directory that is busy is tried again, and the pause between tries.
+const BUSY_TRIES: u32 = 5;
+const BUSY_PAUSE: Duration = Duration::from_millis(100);
 /// How many mounts on top of each other are taken off a directory.
 const MOST_STACKED: usize = 16;
 
@@ -170,19 +173,28 @@ pub(super) enum Unmounting {
 
 /// See [`crate::node::Node::unmount`] and [`crate::node::Node::unmount_fenced`].
 pub(super) async fn unmount(roots: &Roots, dir: &Path, how: Unmounting) -> Result<(), NodeError> {
-    let (roots, dir) = (roots.clone(), dir.to_owned());
-    let step = Step::new("unmounting", dir.display());
-    step.blocking(WRITE_BACK, move |step| {
-        for _ in 0..MOST_STACKED {
-            if topmost(&roots, &dir, step)?.is_none() {
-                remove_directory(&dir);
-                return Ok(());
-            }
-            unmount_once(&dir, how, step)?;
+    let mut tries = 1;
+    loop {
+        let (roots, dir) = (roots.clone(), dir.to_owned());
+        let step = Step::new("unmounting", dir.display());
+        match step.blocking(WRITE_BACK, move |step| unmount_all(&roots, &dir, how, step)).await {
+            // A process being started holds copies of all open files until its program runs.
+            Err(NodeError::Busy { .. }) if tries < BUSY_TRIES => tokio::time::sleep(BUSY_PAUSE).await,
+            outcome => return outcome,
         }
-        Err(step.failed(format_args!("more than {MOST_STACKED} mounts are stacked there")))
-    })
-    .await
+        tries += 1;
+    }
+}
+
+fn unmount_all(roots: &Roots, dir: &Path, how: Unmounting, step: &Step) -> Result<(), NodeError> {
+    for _ in 0..MOST_STACKED {
+        if topmost(roots, dir, step)?.is_none() {
+            remove_directory(dir);
+            return Ok(());
+        }
+        unmount_once(dir, how, step)?;
+    }
+    Err(step.failed(format_args!("more than {MOST_STACKED} mounts are stacked there")))
 }
 
 fn unmount_once(dir: &Path, how: Unmounting, step: &Step) -> Result<(), NodeError> {
