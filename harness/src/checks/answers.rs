@@ -5,32 +5,49 @@ use std::path::PathBuf;
 
 use hpe3par_docker_plugin::array::Wwn;
 
-use super::Checker;
 use super::history::{Fact, FactKind, LifeKey, Phase, short};
 use super::violation::{Invariant, Violation};
+use super::{Checker, Rules};
 use crate::node::NodeEvent;
 
 /// What a node was, while a Mount of it was running.
 #[derive(Default)]
 struct Running {
     owned: bool,
+    exported: bool,
     mounted_at: BTreeSet<PathBuf>,
 }
 
 /// Checks S7. Ownership and mount must have been there at some instant of the request: another node may take the volume
-/// while the answer is on its way.
-#[derive(Default)]
+/// while the answer is on its way. A node that cannot read the record may answer for a mount it still has, as long as
+/// the array exports the volume to it: then nobody else has it.
 pub struct AnswerChecker {
+    rules: Rules,
+    /// Templates: generation to volume and node.
+    exports: BTreeMap<u64, (Wwn, String)>,
     owner: BTreeMap<Wwn, String>,
     mounts: BTreeMap<(String, Wwn), BTreeMap<LifeKey, PathBuf>>,
     running: BTreeMap<u64, (String, Wwn, Running)>,
 }
 
 impl AnswerChecker {
+    /// A checker for one run.
+    #[must_use]
+    pub fn new(rules: &Rules) -> Self {
+        Self {
+            rules: rules.clone(),
+            exports: BTreeMap::new(),
+            owner: BTreeMap::new(),
+            mounts: BTreeMap::new(),
+            running: BTreeMap::new(),
+        }
+    }
+
     /// Notes what holds now for every running request.
     fn note(&mut self) {
         for (node, volume, running) in self.running.values_mut() {
             running.owned |= self.owner.get(volume) == Some(node);
+            running.exported |= self.exports.values().any(|(exported, to)| exported == volume && to == node);
             let mounts = self.mounts.get(&(node.clone(), volume.clone()));
             running.mounted_at.extend(mounts.into_iter().flat_map(|m| m.values().cloned()));
         }
@@ -48,8 +65,8 @@ impl AnswerChecker {
         if dir.as_os_str().is_empty() {
             return broken("with an empty mount point: the container would write into the plugin's own root");
         }
-        if !running.owned {
-            return broken("at no instant of the request did the record say that this node has it mounted");
+        if !running.owned && !running.exported {
+            return broken("at no instant of the request did this node own the volume or have it exported");
         }
         if !running.mounted_at.contains(dir) {
             return broken("at no instant of the request was the volume mounted there in this node's kernel");
@@ -79,6 +96,14 @@ impl Checker for AnswerChecker {
                 NodeEvent::PoweredOff => self.mounts.retain(|(of, _), _| of != node),
                 _ => {}
             },
+            FactKind::Exported { volume, host, generation, .. } => {
+                let node = self.rules.node_of_host.get(host).unwrap_or(host).clone();
+                self.exports.insert(*generation, (volume.clone(), node));
+                self.note();
+            }
+            FactKind::Unexported { generation, .. } => {
+                self.exports.remove(generation);
+            }
             FactKind::MountAsked { node, volume, request } => {
                 self.running.insert(*request, (node.clone(), volume.clone(), Running::default()));
                 self.note();

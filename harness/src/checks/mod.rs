@@ -67,7 +67,7 @@ impl Checkers {
             Box::new(WriteChecker::default()),
             Box::new(ChainChecker::default()),
             Box::new(EpochChecker::default()),
-            Box::new(AnswerChecker::default()),
+            Box::new(AnswerChecker::new(rules)),
             Box::new(FormatChecker::default()),
             Box::new(BystanderChecker::new(rules)),
         ])

@@ -127,6 +127,16 @@ impl Leftovers {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
+
+    /// What is left of these volumes only.
+    #[must_use]
+    pub fn of(mut self, wwns: &BTreeSet<Wwn>) -> Self {
+        self.devices.retain(|(_, wwn)| wwns.contains(wwn));
+        self.maps.retain(|wwn| wwns.contains(wwn));
+        self.mounts.retain(|(wwn, _)| wwns.contains(wwn));
+        self.filesystems.retain(|wwn| wwns.contains(wwn));
+        self
+    }
 }
 
 impl SimulatedNode {

@@ -249,7 +249,10 @@ impl Node for SimulatedNode {
     }
 
     async fn fail_queued_io(&self, device: &Device) -> Result<(), NodeError> {
-        self.on_device("fail_queued_io", device, |machine, device| async move {
+        let (machine, device) = (self.machine.clone(), device.clone());
+        let object = device.path.display().to_string();
+        self.step("fail_queued_io", &object, async move {
+            // Without a map nothing queues: path devices alone fail at once.
             if let Some(map) = machine.state().kernel.maps.get_mut(&device.wwn) {
                 map.queueing = false;
             }

@@ -18,6 +18,7 @@ use hpe3par_emulator::array::{
 
 use super::chronicle::Chronicle;
 use super::network::{Lost, Network, Service};
+use super::swarm::Swarm;
 
 /// Longest time of a call, as the production adapters have one.
 const DEADLINE: Duration = Duration::from_secs(8);
@@ -39,19 +40,16 @@ pub struct SimulatedArray {
     chronicle: Arc<Chronicle>,
     /// Percentage of removals that do not do what they say.
     removal_anomalies: u64,
+    /// Removals may leave an active VLUN without a template.
+    partial_removals: bool,
 }
 
 impl SimulatedArray {
     /// The array as `node` reaches it.
     #[must_use]
-    pub fn new(
-        node: &str,
-        emulator: Emulator,
-        network: Arc<Network>,
-        chronicle: Arc<Chronicle>,
-        removal_anomalies: u64,
-    ) -> Self {
-        Self { node: node.to_owned(), emulator, network, chronicle, removal_anomalies }
+    pub fn new(node: &str, emulator: Emulator, network: Arc<Network>, chronicle: Arc<Chronicle>, swarm: &Swarm) -> Self {
+        let (removal_anomalies, partial_removals) = (swarm.removal_anomalies, swarm.partial_removals);
+        Self { node: node.to_owned(), emulator, network, chronicle, removal_anomalies, partial_removals }
     }
 
     /// One request over one channel. `changes` tells whether an unknown outcome matters.
@@ -169,11 +167,13 @@ impl SimulatedArray {
         if !self.network.percent(self.removal_anomalies) {
             return RemovalAnomaly::None;
         }
-        let anomaly = match self.network.below(3) {
+        let kinds = if self.partial_removals { 3 } else { 2 };
+        let anomaly = match self.network.below(kinds) {
             0 => RemovalAnomaly::Slow(Duration::from_millis(200 + self.network.below(9_000))),
-            1 => RemovalAnomaly::Partial,
-            _ => RemovalAnomaly::Lying,
+            1 => RemovalAnomaly::Lying,
+            _ => RemovalAnomaly::Partial,
         };
+        self.chronicle.note("array", || format!("will not remove as asked: {anomaly:?}"));
         self.chronicle.count(match anomaly {
             RemovalAnomaly::Slow(_) => "removal: slow",
             RemovalAnomaly::Partial => "removal: partial",

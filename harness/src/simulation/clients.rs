@@ -14,6 +14,8 @@ use crate::node::ContainerId;
 
 /// Patience of a client with an Unmount.
 const UNMOUNT_PATIENCE: Duration = Duration::from_secs(60);
+/// More references than a run can leave behind.
+const REFERENCES_AT_MOST: usize = 60;
 /// Pause between repeats of an Unmount that failed.
 const UNMOUNT_PAUSE: Duration = Duration::from_secs(2);
 
@@ -227,21 +229,27 @@ impl Clients {
                 node.stop_container(workload.container).await;
             }
         }
-        let held: Vec<((usize, String), SimulatedVolume)> =
-            self.sent().iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+        // What the engines know of, then what only the records know of: an answer that nobody heard leaves a reference.
+        let held: Vec<((usize, String), SimulatedVolume)> = self.sent().iter().map(|(k, v)| (k.clone(), v.clone())).collect();
         for ((index, mount_id), volume) in held {
-            // An id is counted as often as it was mounted.
-            let node_id = hpe3par_docker_plugin::node::NodeId::new(&world.workers[index].name);
-            for _ in 0..20 {
-                self.unmount(world, index, &volume, &mount_id, 10).await;
-                let record = world.record_of(&volume);
-                let info = record.as_ref().and_then(|record| record.path_info.get(&node_id));
-                if !info.is_some_and(|info| info.mount_ids.contains(&mount_id)) {
-                    break;
-                }
-            }
+            self.unmount(world, index, &volume, &mount_id, 10).await;
+        }
+        for _ in 0..REFERENCES_AT_MOST {
+            let Some((index, volume, mount_id)) = reference_left(world) else { break };
+            world.chronicle.count("client: reference that no engine knows of");
+            self.unmount(world, index, &volume, &mount_id, 10).await;
         }
     }
+}
+
+/// A reference that some record still holds.
+fn reference_left(world: &World) -> Option<(usize, SimulatedVolume, String)> {
+    world.volumes.iter().find_map(|volume| {
+        let record = world.record_of(volume)?;
+        let (node, info) = record.path_info.iter().find(|(_, info)| !info.mount_ids.is_empty())?;
+        let index = world.workers.iter().position(|worker| worker.name == node.as_str())?;
+        Some((index, volume.clone(), info.mount_ids.first()?.clone()))
+    })
 }
 
 /// The application of a container: appends and syncs until it is stopped or its disk fails.

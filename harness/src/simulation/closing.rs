@@ -1,8 +1,10 @@
 //! The end of a run: heal everything, stop the workloads, demand that every volume can be mounted, look for leaks.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hpe3par_docker_plugin::array::Wwn;
 use hpe3par_docker_plugin::store::journal::Journal as _;
 use hpe3par_docker_plugin::volume::record::VolumeRecord;
 use hpe3par_emulator::array::VlunFilter;
@@ -111,6 +113,7 @@ async fn demand_mount(
 
 async fn remains_of(world: &World) -> Remains {
     let mut remains = Remains::default();
+    let wwns: BTreeSet<Wwn> = world.volumes.iter().map(|volume| volume.wwn.clone()).collect();
     for volume in &world.volumes {
         let rows = world.emulator.with(|array, _| array.vlun_rows(&VlunFilter::volume(volume.array_name.as_str())));
         let templates = rows.iter().filter(|row| !row.active);
@@ -121,7 +124,7 @@ async fn remains_of(world: &World) -> Remains {
         remains.records.extend(world.record_of(volume).and_then(|record| unfinished(&record)));
     }
     for worker in &world.workers {
-        let left = worker.node.leftovers();
+        let left = worker.node.leftovers().of(&wwns);
         if !left.is_empty() {
             remains.nodes.push((worker.name.clone(), left));
         }

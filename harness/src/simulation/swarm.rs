@@ -95,6 +95,8 @@ pub struct Swarm {
     pub settle_delay: Duration,
     /// Percentage of removals that the array carries out late, partly or not at all.
     pub removal_anomalies: u64,
+    /// Such a removal may also leave an active VLUN behind without its template.
+    pub partial_removals: bool,
     /// Seconds a Mount waits for another owner.
     pub conflict_delay: u64,
     /// Patience of a client with a Mount.
@@ -138,6 +140,7 @@ impl Swarm {
             settling,
             settle_delay,
             removal_anomalies: if random.percent(30) { 15 } else { 0 },
+            partial_removals: false,
             conflict_delay: *random.pick(&[0, 0, 1, 3, 8]).unwrap_or(&0),
             client_patience: *random.pick(&[secs(8), secs(25), secs(110)]).unwrap_or(&secs(110)),
             fault_pause: ms(300)..=secs(1 + random.below(12)),

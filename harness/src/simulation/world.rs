@@ -123,7 +123,7 @@ impl World {
                     emulator.clone(),
                     network.clone(),
                     chronicle.clone(),
-                    swarm.removal_anomalies,
+                    &swarm,
                 ),
                 policy: policy(&swarm),
                 defects,

@@ -5,11 +5,12 @@
 
 mod state;
 
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::watch;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use self::state::{Cursor, State};
@@ -27,8 +28,8 @@ pub struct MemoryStore {
 #[derive(Debug, Default)]
 struct Shared {
     state: Mutex<State>,
-    /// Carries the store's revision; a change of it wakes the watches.
-    changed: watch::Sender<i64>,
+    /// Wakes the watches, in the order in which they began to wait: a seeded simulation depends on that order.
+    changed: Notify,
 }
 
 impl MemoryStore {
@@ -73,7 +74,7 @@ impl MemoryStore {
     /// [`StoreError::Refused`] when changes after `after` are no longer kept.
     pub fn subscribe(&self, prefix: &str, after: Revision) -> Result<MemoryWatch, StoreError> {
         let cursor = self.at_once(|state, _| state.cursor(prefix, after))?;
-        Ok(MemoryWatch { store: self.clone(), changed: self.shared.changed.subscribe(), cursor })
+        Ok(MemoryWatch { store: self.clone(), cursor })
     }
 
     /// Makes a lease now.
@@ -110,7 +111,7 @@ impl MemoryStore {
         let after = state.revision();
         drop(state);
         if after != before {
-            self.shared.changed.send_replace(after.0);
+            self.shared.changed.notify_waiters();
         }
         answer
     }
@@ -156,7 +157,6 @@ impl MetadataStore for MemoryStore {
 #[derive(Debug)]
 pub struct MemoryWatch {
     store: MemoryStore,
-    changed: watch::Receiver<i64>,
     cursor: Cursor,
 }
 
@@ -166,7 +166,7 @@ impl MemoryWatch {
     /// # Errors
     /// [`StoreError::Refused`] when the watch fell behind a compaction.
     pub fn poll_now(&mut self) -> Result<Option<WatchEvent>, StoreError> {
-        let Self { store, cursor, .. } = self;
+        let Self { store, cursor } = self;
         store.at_once(|state, _| state.next_event(cursor))
     }
 }
@@ -174,15 +174,18 @@ impl MemoryWatch {
 #[async_trait]
 impl Watch for MemoryWatch {
     async fn next(&mut self) -> Result<WatchEvent, StoreError> {
+        let shared = Arc::clone(&self.store.shared);
         loop {
-            self.changed.borrow_and_update();
+            let mut changed = pin!(shared.changed.notified());
+            // Waits from here on, so that no change after the look below is missed.
+            changed.as_mut().enable();
             if let Some(event) = self.poll_now()? {
                 return Ok(event);
             }
             let lease_ends = self.store.state().next_lease_end();
             tokio::select! {
                 biased;
-                _ = self.changed.changed() => {}
+                () = changed => {}
                 () = until(lease_ends) => {}
             }
         }
