@@ -1,0 +1,263 @@
+//! One state for all that differ only by the names of epochs, LUN numbers and nodes.
+//!
+//! Epochs are only compared, so their rank says as much as the number. LUN numbers are only compared for
+//! equality, so those of a host may be renamed. Nodes are alike, so they may change places. Two states that
+//! become equal have the same future up to those names.
+
+use super::{After, Epoch, Lun, LunSet, NodeId, NodeSet, Ownership, PerNode, Stage, State, Step};
+
+/// Renames epochs and LUN numbers, and nodes as well if `exchange_nodes`.
+#[must_use]
+pub fn canonical(state: &State, nodes: usize, exchange_nodes: bool) -> State {
+    let mut renamed = *state;
+    forget(&mut renamed);
+    rename_epochs(&mut renamed);
+    if exchange_nodes {
+        renamed = sort_nodes(&renamed, nodes);
+    }
+    for host in NodeId::first(nodes) {
+        forget_luns(&mut renamed, host);
+        rename_luns(&mut renamed, host);
+    }
+    renamed
+}
+
+/// Forgets what nothing will ask for any more.
+fn forget(state: &mut State) {
+    for node in &mut state.nodes.0 {
+        let operation = &mut node.operation;
+        let deciding = matches!(operation.step, Step::AskExports | Step::OpenTakeover | Step::Claim);
+        let fencing = matches!(
+            operation.step,
+            Step::ListRows
+                | Step::CheckBeforeRemoval
+                | Step::RemoveRows
+                | Step::ReadBack
+                | Step::Settle
+                | Step::AwaitBurned
+        );
+        let cleaning = matches!(
+            operation.step,
+            Step::ShutDown | Step::FailQueue | Step::UnmountFenced | Step::WriteBack | Step::Unmount | Step::DropDevice
+        );
+        operation.fresh &= deciding;
+        operation.awaits_burned &= fencing || operation.step == Step::NextAttempt;
+        operation.attempt_written &= fencing;
+        if operation.step != Step::Claim {
+            operation.ended = NodeSet::default();
+        }
+        let epoch_is_over = (cleaning && operation.after != After::Release)
+            || matches!(operation.step, Step::ClearQuarantine | Step::UndoExport);
+        if deciding || epoch_is_over {
+            operation.epoch = state.record.epoch;
+        }
+        if !node.kernel.filesystem.holds_data() {
+            node.kernel.mounted_in = Epoch::default();
+        }
+    }
+    let older = |epoch: Epoch| {
+        state.nodes.0.iter().any(|node| {
+            (node.operation.step != Step::Idle && node.operation.epoch < epoch)
+                || (node.kernel.filesystem.holds_data() && node.kernel.mounted_in < epoch)
+        })
+    };
+    let (mounted, served) = (older(state.seen.mounted), older(state.seen.served));
+    if !mounted {
+        state.seen.mounted = Epoch::default();
+    }
+    if !served {
+        (state.seen.served, state.seen.served_by) = (Epoch::default(), None);
+    }
+}
+
+/// Replaces every epoch by its rank.
+fn rename_epochs(state: &mut State) {
+    let mut present = 0u64;
+    each_epoch(state, |epoch| present |= 1 << epoch.0.min(63));
+    each_epoch(state, |epoch| {
+        let below = present & ((1u64 << epoch.0.min(63)) - 1);
+        epoch.0 = u8::try_from(below.count_ones()).unwrap_or(u8::MAX);
+    });
+}
+
+fn each_epoch(state: &mut State, mut visit: impl FnMut(&mut Epoch)) {
+    visit(&mut state.record.epoch);
+    visit(&mut state.seen.mounted);
+    visit(&mut state.seen.served);
+    for node in &mut state.nodes.0 {
+        if node.operation.step != Step::Idle {
+            visit(&mut node.operation.epoch);
+        }
+        if node.kernel.filesystem.holds_data() {
+            visit(&mut node.kernel.mounted_in);
+        }
+    }
+}
+
+/// Renames the LUN numbers of a host so that numbers with the same meaning get the same names in every state.
+fn rename_luns(state: &mut State, host: NodeId) {
+    let in_play = state.numbers_in_play(host);
+    if in_play.is_empty() {
+        return;
+    }
+    let mut meanings: [(u32, u8); Lun::IN_PLAY] = [(0, 0); Lun::IN_PLAY];
+    for (index, lun) in Lun::all().enumerate() {
+        meanings[index] = (meaning(state, host, lun), u8::try_from(index).unwrap_or_default());
+    }
+    meanings.sort_unstable_by(|a, b| b.cmp(a));
+    let mut names = [0usize; Lun::IN_PLAY];
+    for (name, (_, index)) in meanings.iter().enumerate() {
+        names[usize::from(*index)] = name;
+    }
+    if names.iter().enumerate().all(|(index, name)| index == *name) {
+        return;
+    }
+    let rename = |lun: Lun| Lun::at(names[lun.index()]).unwrap_or(lun);
+    each_lun_set(state, host, |set| {
+        let mut renamed = LunSet::default();
+        set.iter().for_each(|lun| renamed.insert(rename(lun)));
+        *set = renamed;
+    });
+    each_lun(state, host, |lun| *lun = rename(*lun));
+}
+
+/// What a number means, one bit for each place it can be in.
+fn meaning(state: &State, host: NodeId, lun: Lun) -> u32 {
+    let array = &state.array;
+    let mut bits = 0;
+    let mut say = |is: bool| bits = (bits << 1) | u32::from(is);
+    say(array.vluns[host].contains(lun));
+    say(array.late_creates[host].contains(lun));
+    say(array.late_removals[host].contains(lun));
+    say(array.stale_removals[host].contains(lun));
+    say(state.record.burned[host].contains(lun));
+    say(state.nodes[host].kernel.scanned.contains(lun));
+    say(state.nodes[host].operation.attempt == Some(lun));
+    say(state.record.ownership.owner() == Some(host) && state.record.ownership.attempt() == Some(lun));
+    for node in &state.nodes.0 {
+        say(node.operation.rows[host].contains(lun));
+    }
+    bits
+}
+
+/// Forgets removals that can hit nothing, and all but one of the numbers that are nothing but burned or scanned:
+/// those are only asked whether there are any.
+fn forget_luns(state: &mut State, host: NodeId) {
+    let owned = state.record.ownership;
+    let mut attempts = LunSet::default();
+    for lun in
+        owned.attempt().filter(|_| owned.owner() == Some(host)).into_iter().chain(state.nodes[host].operation.attempt)
+    {
+        attempts.insert(lun);
+    }
+    let array = &mut state.array;
+    let can_be_hit = array.vluns[host] | array.late_creates[host] | attempts;
+    array.late_removals[host] = array.late_removals[host] & can_be_hit;
+    array.stale_removals[host] = array.stale_removals[host] & can_be_hit;
+    let mut elsewhere = can_be_hit;
+    for node in &state.nodes.0 {
+        elsewhere = elsewhere | node.operation.rows[host];
+    }
+    let (burned, scanned) = (state.record.burned[host], state.nodes[host].kernel.scanned);
+    for alike in [burned - scanned, scanned - burned, burned & scanned] {
+        for lun in (alike - elsewhere).iter().skip(1) {
+            state.record.burned[host].remove(lun);
+            state.nodes[host].kernel.scanned.remove(lun);
+        }
+    }
+}
+
+fn each_lun_set(state: &mut State, host: NodeId, mut visit: impl FnMut(&mut LunSet)) {
+    let array = &mut state.array;
+    visit(&mut array.vluns[host]);
+    visit(&mut array.late_creates[host]);
+    visit(&mut array.late_removals[host]);
+    visit(&mut array.stale_removals[host]);
+    visit(&mut state.record.burned[host]);
+    visit(&mut state.nodes[host].kernel.scanned);
+    for node in &mut state.nodes.0 {
+        visit(&mut node.operation.rows[host]);
+    }
+}
+
+fn each_lun(state: &mut State, host: NodeId, mut visit: impl FnMut(&mut Lun)) {
+    if let Some(lun) = &mut state.nodes[host].operation.attempt {
+        visit(lun);
+    }
+    if let Ownership::Owned {
+        owner, stage: Stage::Attaching(lun) | Stage::Mounted(lun) | Stage::Releasing(lun), ..
+    } = &mut state.record.ownership
+        && *owner == host
+    {
+        visit(lun);
+    }
+}
+
+/// Puts the nodes into an order that depends only on what they are.
+fn sort_nodes(state: &State, nodes: usize) -> State {
+    let mut order = NodeId::ALL;
+    order[..nodes].sort_by_cached_key(|node| likeness(state, *node));
+    if order == NodeId::ALL {
+        return *state;
+    }
+    exchange(state, order)
+}
+
+/// What a node is, without the names of LUN numbers and of other nodes.
+fn likeness(state: &State, node: NodeId) -> impl Ord + use<> {
+    let record = &state.record;
+    let array = &state.array;
+    let here = &state.nodes[node];
+    let sets = [
+        array.vluns[node],
+        array.late_creates[node],
+        array.late_removals[node],
+        array.stale_removals[node],
+        record.burned[node],
+        here.kernel.scanned,
+        here.operation.rows[node],
+    ];
+    let operation = &here.operation;
+    (
+        record.ownership.owner() == Some(node),
+        record.quarantine.contains(node),
+        record.unverified.contains(node),
+        (
+            operation.step,
+            operation.after,
+            operation.epoch,
+            operation.fresh,
+            operation.awaits_burned,
+            operation.ended.len(),
+        ),
+        (here.kernel.filesystem, here.kernel.mounted_in, here.kernel.in_flight),
+        state.seen.served_by == Some(node),
+        sets.map(|set| set.iter().count()),
+    )
+}
+
+/// The same state with the nodes at other places: `order[i]` moves to place `i`.
+fn exchange(state: &State, order: [NodeId; 3]) -> State {
+    let place = |node: NodeId| NodeId::ALL[order.iter().position(|moved| *moved == node).unwrap_or(node as usize)];
+    let set = |nodes: NodeSet| nodes.iter().map(place).collect::<NodeSet>();
+    let mut moved = *state;
+    let sets = |from: &PerNode<LunSet>| PerNode(order.map(|node| from[node]));
+    moved.array.vluns = sets(&state.array.vluns);
+    moved.array.late_creates = sets(&state.array.late_creates);
+    moved.array.late_removals = sets(&state.array.late_removals);
+    moved.array.stale_removals = sets(&state.array.stale_removals);
+    moved.record.burned = sets(&state.record.burned);
+    moved.record.quarantine = set(state.record.quarantine);
+    moved.record.unverified = set(state.record.unverified);
+    if let Ownership::Owned { owner, .. } = &mut moved.record.ownership {
+        *owner = place(*owner);
+    }
+    moved.seen.served_by = state.seen.served_by.map(place);
+    moved.nodes = PerNode(order.map(|node| {
+        let mut node = state.nodes[node];
+        node.operation.rows = sets(&node.operation.rows);
+        node.operation.ended = set(node.operation.ended);
+        node
+    }));
+    moved
+}
