@@ -291,7 +291,7 @@ impl Node for SimulatedNode {
 }
 
 impl Machine {
-    /// What the kernel has of a volume. A mount is dead when its filesystem is stopped or no path answers as this volume.
+    /// What the kernel has of a volume. A mount is dead when its filesystem is stopped; its paths are down when none answers as this volume.
     async fn local_truth(&self, wwn: &Wwn) -> LocalTruth {
         let (truth, paths, stopped) = {
             let state = self.state();
@@ -302,12 +302,14 @@ impl Machine {
                 luns: paths.iter().map(|address| address.lun).collect(),
                 mounted_at: kernel.host_mounts_of(wwn),
                 filesystem_dead: false,
+                paths_down: false,
             };
             let stopped = kernel.filesystems.values().any(|fs| fs.wwn == *wwn && fs.state != FilesystemState::Alive);
             (truth, paths, stopped)
         };
-        let filesystem_dead = !truth.mounted_at.is_empty() && (stopped || !self.any_alive(&paths, wwn).await);
-        LocalTruth { filesystem_dead, ..truth }
+        let mounted = !truth.mounted_at.is_empty();
+        let paths_down = mounted && !self.any_alive(&paths, wwn).await;
+        LocalTruth { filesystem_dead: mounted && stopped, paths_down, ..truth }
     }
 
     async fn any_alive(&self, paths: &[ScsiAddress], wwn: &Wwn) -> bool {

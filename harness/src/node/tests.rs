@@ -233,7 +233,7 @@ async fn a_stale_cache_overwrites_the_next_owner_when_the_lun_returns() {
     a.append(on_a, "stale").await.unwrap();
     sleep(7 * SECOND).await;
     assert_eq!(a.dirty_records(&dir()), 1);
-    assert!(a.inspect(&wwn).await.unwrap().filesystem_dead);
+    assert!(a.inspect(&wwn).await.unwrap().paths_down);
 
     lab.fabric.export(&b, 1, &wwn);
     let device = bring_up(&b, &wwn, 1).await;

@@ -15,7 +15,8 @@ use super::error::FenceError;
 use super::mounting::Round;
 use super::references;
 use super::refusal::Refusal;
-use crate::array::TargetPort;
+use super::revoking::remove_one;
+use crate::array::{Channel, TargetPort};
 use crate::docker::driver::{Caller, Mounted};
 use crate::node::{AttachRequest, Content, Device, NodeError};
 use crate::store::StoreError;
@@ -36,11 +37,10 @@ impl Driver {
         mount_id: &str,
         caller: &Caller,
     ) -> Result<Mounted, FenceError> {
-        let mut attempt = None;
-        let result = self.bring_up_steps(&mut claimed, &mut attempt, round, mount_id, caller).await;
+        let result = self.bring_up_steps(&mut claimed, round, mount_id, caller).await;
         if let Err(error) = &result {
             warn!(volume = %claimed.loaded.record.display_name, epoch = %claimed.epoch, %error, "mount failed; undoing it");
-            if let Err(left) = self.undo(&claimed, attempt, error).await {
+            if let Err(left) = self.undo(&claimed, error).await {
                 warn!(volume = %claimed.loaded.record.display_name, error = %left, "undo is not complete; reconciliation will finish it");
             }
         }
@@ -50,13 +50,11 @@ impl Driver {
     async fn bring_up_steps(
         &self,
         claimed: &mut Claimed,
-        attempt: &mut Option<Attempt>,
         round: &Round,
         mount_id: &str,
         caller: &Caller,
     ) -> Result<Mounted, FenceError> {
         let exported = self.fence_and_export(claimed).await?;
-        *attempt = Some(exported);
         let (device, ports) = self.attach(claimed, round, exported).await?;
         self.ensure_filesystem(claimed, &device).await?;
         self.mount_device(&device, &round.mount_dir).await?;
@@ -121,8 +119,8 @@ impl Driver {
             self.update(claimed, |record| record.format = format).await?;
         }
         info!(volume = %claimed.loaded.record.display_name, ?filesystem, "device is blank; making the filesystem");
-        self.parts.node.make_filesystem(device, filesystem).await?;
-        self.update(claimed, |record| record.format = Format::Formatted).await
+        // `Formatted` is written with the commit of the first mount: until then nobody can have put data there.
+        Ok(self.parts.node.make_filesystem(device, filesystem).await?)
     }
 
     /// Changes the record while this node stays its owner in the claimed epoch.
@@ -152,7 +150,7 @@ impl Driver {
         caller: &Caller,
     ) -> Result<Mounted, FenceError> {
         let me = &self.parts.me;
-        let mut info = path_info(claimed, round, device, ports, attempt, me);
+        let mut info = path_info(&claimed.loaded.record, round, device, connection_info(ports, attempt), me);
         for _ in 0..COMMIT_TRIES {
             let mut record = claimed.loaded.record.clone();
             info.mount_ids = record.references(&me.node, &me.boot).to_vec();
@@ -169,7 +167,7 @@ impl Driver {
             match self.save(&claimed.loaded, record).await {
                 Ok(Some(saved)) => {
                     claimed.loaded = saved;
-                    return self.committed(claimed, &info).await;
+                    return self.committed(claimed, &info, mount_id, caller).await;
                 }
                 Ok(None) => self.refresh(claimed).await?,
                 Err(FenceError::Store(StoreError::Unavailable { .. })) => {
@@ -177,7 +175,7 @@ impl Driver {
                     tokio::time::sleep(COMMIT_PAUSE).await;
                     self.refresh(claimed).await?;
                     if claimed.loaded.record.path_info.get(&me.node) == Some(&info) {
-                        return self.committed(claimed, &info).await;
+                        return self.committed(claimed, &info, mount_id, caller).await;
                     }
                 }
                 Err(error) => return Err(error),
@@ -186,15 +184,24 @@ impl Driver {
         Err(FenceError::Deadline { doing: "committing the mount" })
     }
 
-    /// The mount is committed: remember it here and answer. A caller that had gone left no reference; the volume
+    /// The mount is committed: remember it here and answer. A caller that has gone leaves no reference; the volume
     /// stays mounted for a while for the repeated request, then reconciliation lets go.
-    async fn committed(&self, claimed: &Claimed, info: &PathInfo) -> Result<Mounted, FenceError> {
+    async fn committed(
+        &self,
+        claimed: &Claimed,
+        info: &PathInfo,
+        mount_id: &str,
+        caller: &Caller,
+    ) -> Result<Mounted, FenceError> {
         self.journal_mounted(&claimed.loaded.record).await?;
+        if !info.mount_ids.is_empty() {
+            self.forget_departed(claimed.loaded.clone(), mount_id, caller).await?;
+        }
         Ok(Mounted { mountpoint: info.mount_dir.clone(), device: info.path.clone() })
     }
 
     /// Takes back what a failed Mount did: own device, own export, own claim.
-    async fn undo(&self, claimed: &Claimed, attempt: Option<Attempt>, because: &FenceError) -> Result<(), FenceError> {
+    async fn undo(&self, claimed: &Claimed, because: &FenceError) -> Result<(), FenceError> {
         let Some(now) = self.load(claimed.loaded.record.id).await? else { return Ok(()) };
         let me = &self.parts.me;
         if now.record.epoch == claimed.epoch && now.record.is_owned_by(&me.node, &me.boot) {
@@ -202,27 +209,24 @@ impl Driver {
         }
         info!(volume = %now.record.display_name, epoch = %now.record.epoch, %because, "another node owns the volume now; removing what is left here");
         self.leave(&now).await?;
-        if let Some(attempt) = attempt {
+        // The number this claim wrote ahead: exported or not, its template must not stay.
+        if let Some(attempt) = claimed.loaded.record.ownership.stage().and_then(Stage::attempt) {
             let export = self.export_of(&now.record, &claimed.host, attempt.lun);
-            match self.backend(&now.record)?.array.unexport(&export, crate::array::Channel::Wsapi).await {
-                Err(error) if !error.is_not_found() => return Err(error.into()),
-                _ => {}
-            }
+            remove_one(self.backend(&now.record)?.array.as_ref(), &export, Channel::Wsapi).await?;
         }
         Ok(())
     }
 }
 
-fn path_info(
-    claimed: &Claimed,
+pub(super) fn path_info(
+    record: &VolumeRecord,
     round: &Round,
     device: &Device,
-    ports: &[TargetPort],
-    attempt: Attempt,
+    connection_info: Value,
     me: &super::decision::Me,
 ) -> PathInfo {
     PathInfo {
-        name: claimed.loaded.record.display_name.as_str().to_owned(),
+        name: record.display_name.as_str().to_owned(),
         path: device.path.clone(),
         device_info: DeviceInfo {
             path: device.by_id.clone(),
@@ -230,7 +234,7 @@ fn path_info(
             kind: "block".to_owned(),
             multipath_id: round.wwn.map_name(),
         },
-        connection_info: connection_info(ports, attempt),
+        connection_info,
         mount_dir: round.mount_dir.clone(),
         mount_ids: Vec::new(),
         boot_id: me.boot.clone(),

@@ -14,13 +14,14 @@ use super::error::FenceError;
 use super::mounting::Round;
 use super::mutants::Mutant;
 use super::refusal::Refusal;
-use crate::array::{ArrayError, Export, ExportTarget, HostName, Lun};
+use super::revoking::read_back;
+use crate::array::{ArrayError, Channel, Export, ExportTarget, HostName, Lun, VlunRow};
 use crate::node::BootId;
 use crate::store::{Change, Guard, StoreError, Transaction, keys};
 use crate::volume::record::{Attempt, Epoch, Owner, Ownership, Quarantine, Stage, VolumeRecord};
 
 /// How many exports one Mount tries, each with a number of its own.
-const EXPORT_TRIES: usize = 12;
+const EXPORT_TRIES: usize = 6;
 /// How many readings of the LUN counter one allotment tries against other volumes' mounts on this node.
 const COUNTER_TRIES: usize = 32;
 
@@ -46,6 +47,7 @@ impl Driver {
         record.epoch = lost_epoch.next();
         record.takeover = None;
         record.quarantine.remove(&me.node);
+        burn_open_attempt(&mut record);
         for lost in ended {
             let Owner { node, boot, host } = lost.owner.clone();
             record.path_info.remove(&node);
@@ -119,7 +121,13 @@ impl Driver {
                         self.revoke_all(claimed).await?;
                     }
                 }
-                Err(error) => return Err(error.into()),
+                Err(error) => {
+                    if error.is_not_found() {
+                        // The host object may have been removed or renamed: find it anew next time.
+                        self.forget_host(array.id());
+                    }
+                    return Err(error.into());
+                }
             }
         }
         Err(FenceError::NoLunNumber { host: claimed.host.to_string(), tried: EXPORT_TRIES })
@@ -129,23 +137,26 @@ impl Driver {
         Export { volume: record.array_name.clone(), lun, to: ExportTarget::Host(host.clone()) }
     }
 
-    /// Removes every VLUN of the volume and proves it by reading back; then marks all quarantined nodes revoked.
+    /// Removes every VLUN of the volume and proves it by reading back over the other channel. What the cluster has
+    /// proven before (every quarantined node revoked) is not proven again.
     async fn revoke_all(&self, claimed: &mut Claimed) -> Result<(), FenceError> {
-        let seen = self.see_exports(&claimed.loaded).await?;
-        let backend = self.backend(&claimed.loaded.record)?;
-        if !backend.policy.fence_unknown_hosts {
-            let strange = seen.rows.iter().filter(|row| !is_ours(&claimed.loaded.record, &seen, row)).count();
-            if strange > 0 {
-                let rows = vec![format!("{strange} host(s) or port(s) outside the cluster")];
-                return Err(Refusal::ExportedToStrangers { rows }.into());
-            }
-        }
-        if seen.rows.is_empty() {
+        let mut seen = self.see_exports(&claimed.loaded).await?;
+        let proven = claimed.loaded.record.quarantine.values().all(|lost| lost.revoked);
+        if seen.rows.is_empty() && proven {
             return Ok(());
         }
-        let settle = backend.policy.settle_delay;
-        self.revoke_rows(claimed, seen.rows).await?;
-        tokio::time::sleep(settle).await;
+        if seen.rows.is_empty() {
+            let record = &claimed.loaded.record;
+            seen.rows = read_back(self.backend(record)?.array.as_ref(), record, Channel::Wsapi).await?;
+        }
+        let (policy, record) = (&self.backend(&claimed.loaded.record)?.policy, claimed.loaded.record.clone());
+        let allowed = |row: &VlunRow| policy.fence_unknown_hosts || is_ours(&record, &seen, row);
+        let left = self.revoke_rows(claimed, seen.rows.clone(), allowed).await?;
+        if !left.is_empty() {
+            let rows = left.iter().map(|row| format!("{row:?}")).collect();
+            return Err(Refusal::ExportedToStrangers { rows }.into());
+        }
+        tokio::time::sleep(self.backend(&claimed.loaded.record)?.policy.settle_delay).await;
         Ok(())
     }
 
@@ -163,6 +174,7 @@ impl Driver {
         avoid.extend(skip);
         avoid.extend(claimed.loaded.record.burned_luns.values().flatten().map(|(_, lun)| *lun));
         avoid.extend(burned);
+        avoid.extend(self.journal_entries().iter().filter_map(|entry| entry.lun));
         for _ in 0..COUNTER_TRIES {
             let entry = self.parts.store.get(&counter).await?;
             let (next, guard) = match &entry {
@@ -223,6 +235,15 @@ impl Driver {
 
     /// How long to pause between two readings of exports that should be gone.
     pub(super) const REVOKE_PAUSE: Duration = Duration::from_millis(500);
+}
+
+/// An owner that did not get beyond its export may still have the request on its way: its number stays known.
+pub(super) fn burn_open_attempt(record: &mut VolumeRecord) {
+    if let Ownership::Owned { owner: Owner { node, host: Some(host), .. }, stage: Stage::Attaching(attempt) } =
+        record.ownership.clone()
+    {
+        record.burn(&node, &host, attempt.lun);
+    }
 }
 
 fn claim_words(ended: &[Ended], epoch: Epoch) -> String {

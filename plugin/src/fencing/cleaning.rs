@@ -1,6 +1,6 @@
 //! Getting a volume off this node: in order when it is ours, by shutting it down when it was taken from us.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
 use tracing::{info, warn};
@@ -51,6 +51,10 @@ impl Driver {
     /// Orderly: write back, unmount, prove idle, flush the map, delete the paths, look again.
     pub(super) async fn take_down(&self, wwn: &Wwn, local: &LocalTruth) -> Result<TakenDown, FenceError> {
         let node = &self.parts.node;
+        if local.mounted_at.iter().any(|dir| !self.is_ours(dir)) {
+            // Somebody else mounted it too: theirs to unmount, and nothing is touched until then.
+            return Ok(TakenDown::StillUsed);
+        }
         for dir in &local.mounted_at {
             node.sync_filesystem(dir).await?;
         }
@@ -124,12 +128,17 @@ impl Driver {
             }
             return Ok(());
         }
-        let ours = |dir: &PathBuf| dir.to_string_lossy().starts_with(&self.parts.mount_prefix);
         let lost = record.quarantine.contains_key(&self.parts.me.node) || self.journal_entry(record.id).is_some();
-        if !lost && !local.mounted_at.iter().all(ours) {
+        if !lost && !local.mounted_at.iter().all(|dir| self.is_ours(dir)) {
             return Err(Refusal::MountedByOthers { at: local.mounted_at }.into());
         }
         self.drop_fenced(&record, &wwn, &local).await
+    }
+
+    /// The directory is one this plugin mounts volumes at.
+    fn is_ours(&self, dir: &Path) -> bool {
+        let of_earlier_settings = || self.journal_entries().iter().any(|entry| entry.mount_dir == dir);
+        dir.to_string_lossy().starts_with(&self.parts.mount_prefix) || of_earlier_settings()
     }
 
     async fn is_idle(&self, device: &Device) -> Result<bool, FenceError> {

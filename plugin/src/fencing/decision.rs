@@ -90,6 +90,8 @@ pub enum MountStep {
     AddReference,
     /// The volume is still mounted here though this node lost it: shut down, drop, prove clean.
     CleanFenced,
+    /// Ours, through our own export, but the mount vanished: mount the same device again and keep the references.
+    Remount,
     /// Device or mount of an interrupted attempt or an automatic scan: take it down in order.
     TearDown,
     /// Tell the owner that somebody waits: write the takeover and start its delay timer.
@@ -148,7 +150,18 @@ fn own(facts: &MountFacts<'_>, owner: &Owner) -> MountStep {
     let adoptable = owner.boot == BootId::unknown();
     let complete = matches!(facts.record.ownership.stage(), Some(Stage::Mounted(_) | Stage::Releasing(_)));
     if mounted && complete && (this_boot || adoptable) {
-        return MountStep::AddReference;
+        if !facts.local.paths_down {
+            return MountStep::AddReference;
+        }
+        // No path right now. If the export is still there that will pass, and the mount is good; if not, it never will.
+        let Some(exports) = facts.exports else { return MountStep::AskExports };
+        let exported =
+            |row: &VlunRow| row.host() == Some(&exports.my_host) && export.is_none_or(|a| row.lun() == a.lun);
+        return if exports.rows.iter().any(exported) { MountStep::AddReference } else { MountStep::CleanFenced };
+    }
+    let vanished = facts.local.mounted_at.is_empty() && !facts.local.luns.is_empty() && through_export;
+    if this_boot && vanished && matches!(facts.record.ownership.stage(), Some(Stage::Mounted(Some(_)))) {
+        return MountStep::Remount;
     }
     if !facts.local.is_clean() && !skips_cleaning(facts) {
         return if facts.local.mounted_at.is_empty() || this_boot {
@@ -278,13 +291,26 @@ fn strangers(facts: &MountFacts<'_>, exports: &ExportsSeen) -> Option<Refusal> {
 /// The row exports to this node, the owner, a node in quarantine or a registered node.
 pub(super) fn is_ours(record: &VolumeRecord, exports: &ExportsSeen, row: &VlunRow) -> bool {
     let Some(host) = row.host() else { return false };
-    let owner_of_unknown_host = record.ownership.owner().is_some_and(|owner| owner.host.is_none());
+    named(record, exports, host) || exports_of_migrated_owner(record, exports) == Some(host)
+}
+
+fn named(record: &VolumeRecord, exports: &ExportsSeen, host: &HostName) -> bool {
     *host == exports.my_host
-        || owner_of_unknown_host
         || exports.node_hosts.contains_key(host)
         || record.ownership.owner().is_some_and(|owner| owner.host.as_ref() == Some(host))
-        || record.quarantine.values().any(|q| q.host.as_ref() == Some(host) || q.host.is_none())
+        || record.quarantine.values().any(|q| q.host.as_ref() == Some(host))
         || record.burned_luns.values().flatten().any(|(burned, _)| burned == host)
+}
+
+/// The earlier plugin did not write which host an owner is. If just one host is left unexplained, it is that one.
+fn exports_of_migrated_owner<'e>(record: &VolumeRecord, exports: &'e ExportsSeen) -> Option<&'e HostName> {
+    let lost = record.quarantine.values().any(|q| q.host.is_none());
+    if !lost && record.ownership.owner().is_none_or(|owner| owner.host.is_some()) {
+        return None;
+    }
+    let unexplained = exports.rows.iter().filter_map(VlunRow::host).filter(|host| !named(record, exports, host));
+    let hosts: BTreeSet<&HostName> = unexplained.collect();
+    hosts.first().copied().filter(|_| hosts.len() == 1)
 }
 
 fn describe(row: &VlunRow) -> String {

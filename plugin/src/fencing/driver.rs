@@ -15,7 +15,7 @@ use super::decision::Me;
 use super::error::FenceError;
 use super::mutants::Defects;
 use super::policy::Policy;
-use crate::array::{Array, HostName, Wwn};
+use crate::array::{Array, HostName, Lun, Wwn};
 use crate::node::{Filesystem, Node};
 use crate::store::journal::{Journal, JournalEntry};
 use crate::store::{Change, Committed, Guard, MetadataStore, Revision, Transaction, keys};
@@ -80,17 +80,22 @@ pub struct Loaded {
     pub revision: Revision,
 }
 
+/// This node's host on one array, once it is known.
+type HostCell = Arc<tokio::sync::Mutex<Option<HostName>>>;
+
 /// Carries out what the decisions say, for one node.
 pub struct Driver {
     pub(super) parts: DriverParts,
     pub(super) alarm: Arc<IdentityAlarm>,
     locks: Mutex<BTreeMap<VolumeId, Arc<tokio::sync::Mutex<()>>>>,
-    pub(super) hosts: tokio::sync::Mutex<BTreeMap<String, HostName>>,
+    pub(super) hosts: Mutex<BTreeMap<String, HostCell>>,
+    pub(super) stuck: Mutex<BTreeMap<VolumeId, Instant>>,
     pub(super) unclaimed: Mutex<BTreeMap<VolumeId, Instant>>,
-    pub(super) burned_since: Mutex<BTreeMap<VolumeId, Instant>>,
+    pub(super) burned_since: Mutex<BTreeMap<(VolumeId, Lun), Instant>>,
     pub(super) here: Mutex<BTreeMap<VolumeId, JournalEntry>>,
     pub(super) seen: Mutex<BTreeMap<VolumeId, VolumeRecord>>,
     pub(super) store_away: AtomicBool,
+    pub(super) store_seen: AtomicBool,
 }
 
 /// Held while this process works on a volume; never across a wait for another node.
@@ -104,12 +109,14 @@ impl Driver {
             parts,
             alarm: Arc::default(),
             locks: Mutex::default(),
-            hosts: tokio::sync::Mutex::default(),
+            hosts: Mutex::default(),
+            stuck: Mutex::default(),
             unclaimed: Mutex::default(),
             burned_since: Mutex::default(),
             here: Mutex::default(),
             seen: Mutex::default(),
             store_away: AtomicBool::new(false),
+            store_seen: AtomicBool::new(false),
         }
     }
 
@@ -182,6 +189,12 @@ impl Driver {
         if let Some(wwn) = &record.wwn {
             return Ok(wwn.clone());
         }
+        let written: Option<Wwn> =
+            record.path_info.values().find_map(|info| info.device_info.scsi_wwn.strip_prefix('3')?.parse().ok());
+        if let Some(wwn) = written {
+            // The earlier plugin wrote it there; the array need not be asked.
+            return Ok(record.wwn.insert(wwn).clone());
+        }
         let array = &self.backend(record)?.array;
         let volume = array.volume(&record.array_name).await?.ok_or_else(|| crate::array::ArrayError::NotFound {
             operation: "reading the volume's WWN".to_owned(),
@@ -222,6 +235,12 @@ impl Driver {
     #[must_use]
     pub fn seen_volumes(&self) -> Vec<VolumeRecord> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// The store has answered at least once since the start.
+    #[must_use]
+    pub fn has_seen_store(&self) -> bool {
+        self.store_seen.load(Ordering::Relaxed)
     }
 
     /// The last attempt to follow the store failed.

@@ -11,6 +11,7 @@ use tracing::info;
 use super::driver::{Driver, Loaded};
 use super::error::FenceError;
 use super::references;
+use super::refusal::Refusal;
 use crate::docker::driver::Mounted;
 use crate::store::journal::JournalEntry;
 use crate::volume::names::VolumeId;
@@ -111,7 +112,11 @@ impl Driver {
         entry.ahead_of_store = true;
         if entry.mount_ids.is_empty() {
             let local = self.parts.node.inspect(&entry.wwn).await?;
-            if self.take_down(&entry.wwn, &local).await? == super::cleaning::TakenDown::Clean {
+            if local.filesystem_dead {
+                let record = VolumeRecord::new(entry.id, entry.name.clone());
+                self.drop_fenced(&record, &entry.wwn, &local).await?;
+                entry.released = true;
+            } else if self.take_down(&entry.wwn, &local).await? == super::cleaning::TakenDown::Clean {
                 entry.released = true;
                 info!(volume = %entry.name, "unmounted while the metadata store is away; the release is finished when it is back");
             }
@@ -129,40 +134,58 @@ impl Driver {
         Ok(local.is_mounted_at(&entry.mount_dir).then_some(entry))
     }
 
-    /// Before a Mount: a release that this node remembers but the store does not is finished first.
+    /// Before a Mount or Unmount: what this node did while the store was away is told first.
     pub(super) async fn finish_what_memory_knows(&self, id: VolumeId) -> Result<(), FenceError> {
-        if self.journal_entry(id).is_none_or(|entry| !entry.released) {
+        if self.journal_entry(id).is_none_or(|entry| !entry.released && !entry.ahead_of_store) {
             return Ok(());
         }
         match self.load(id).await? {
             Some(loaded) => self.tell_store(loaded).await,
-            None => self.forget_here(id).await,
+            None => Ok(()),
         }
     }
 
     /// Brings the record in line with what was done while the store was away.
-    pub(super) async fn tell_store(&self, loaded: Loaded) -> Result<(), FenceError> {
+    pub(super) async fn tell_store(&self, mut loaded: Loaded) -> Result<(), FenceError> {
         let id = loaded.record.id;
         let me = &self.parts.me;
-        let Some(entry) = self.journal_entry(id) else { return Ok(()) };
-        let ours = loaded.record.is_owned_by(&me.node, &me.boot) && entry.epoch == loaded.record.epoch;
-        if !ours {
-            // Taken over, or another boot: the caller cleans this node; there is nothing to tell.
-            return if entry.released { self.forget_here(id).await } else { Ok(()) };
-        }
-        if entry.released {
-            return self.release(loaded).await;
-        }
-        if entry.ahead_of_store {
+        self.refuse_older_store(&loaded.record)?;
+        loop {
+            let Some(entry) = self.journal_entry(id) else { return Ok(()) };
+            let ours = loaded.record.is_owned_by(&me.node, &me.boot) && entry.epoch == loaded.record.epoch;
+            if !ours {
+                // Taken over, or another boot: the caller cleans this node; there is nothing to tell.
+                return if entry.released { self.forget_here(id).await } else { Ok(()) };
+            }
+            if entry.released {
+                return self.release(loaded).await;
+            }
+            if !entry.ahead_of_store {
+                return Ok(());
+            }
             let mut record = loaded.record.clone();
             if let Some(info) = record.path_info.get_mut(&me.node) {
                 info.mount_ids.clone_from(&entry.mount_ids);
             }
-            if self.save(&loaded, record.clone()).await?.is_some() {
-                self.journal_mounted(&record).await?;
+            if let Some(saved) = self.save(&loaded, record).await? {
+                return self.journal_mounted(&saved.record).await;
+            }
+            match self.load(id).await? {
+                Some(fresh) => loaded = fresh,
+                None => return Ok(()),
             }
         }
-        Ok(())
+    }
+
+    /// A record older than what this node remembers means that the store was restored from a backup: what it says
+    /// of owners and LUN numbers is not to be acted on.
+    pub(super) fn refuse_older_store(&self, record: &VolumeRecord) -> Result<(), FenceError> {
+        match self.journal_entry(record.id) {
+            Some(entry) if entry.epoch > record.epoch => {
+                Err(Refusal::StoreIsOlder { remembered: entry.epoch.0, stored: record.epoch.0 }.into())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Mount point of a volume on this node by its own memory.

@@ -4,19 +4,21 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::time::Instant;
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 use super::decision::{ContestSeen, DelayClock, ExportsSeen, MountFacts, MountStep, next_mount_step};
 use super::driver::{Driver, Loaded};
 use super::error::FenceError;
+use super::references;
 use super::refusal::Refusal;
 use crate::array::Wwn;
 use crate::docker::driver::{Caller, Mounted};
 use crate::node::{LocalTruth, registration};
 use crate::store::{Change, Guard, Revision, Transaction, keys};
 use crate::volume::names::VolumeId;
-use crate::volume::record::{Ownership, Stage, Takeover};
+use crate::volume::record::{Owner, Ownership, Stage, Takeover};
 
 /// How long a wait for the owner lasts at most before everything is looked at again, should the watch be deaf.
 const WATCH_DISTRUST: Duration = Duration::from_secs(5);
@@ -57,11 +59,12 @@ impl Driver {
             }
             match step {
                 MountStep::AddReference => {
-                    if let Some(mounted) = self.add_reference(&round, mount_id).await? {
+                    if let Some(mounted) = self.add_reference(&round, mount_id, caller).await? {
                         return Ok(mounted);
                     }
                 }
                 MountStep::CleanFenced => self.clean_fenced(&round).await?,
+                MountStep::Remount => self.remount(&round).await?,
                 MountStep::TearDown => self.tear_down(&round).await?,
                 MountStep::OpenTakeover => self.open_takeover(&round).await?,
                 MountStep::Wait => {
@@ -87,6 +90,7 @@ impl Driver {
     /// Gathers facts, cheapest first, until the decision asks no more.
     async fn decide(&self, id: VolumeId) -> Result<(Round, MountStep), FenceError> {
         let mut loaded = self.load(id).await?.ok_or(FenceError::NoSuchVolume)?;
+        self.refuse_older_store(&loaded.record)?;
         let wwn = self.wwn_of(&mut loaded.record).await?;
         let local = self.parts.node.inspect(&wwn).await?;
         let mount_dir = self.mount_dir(&loaded.record, &wwn);
@@ -157,34 +161,67 @@ impl Driver {
     }
 
     /// Records one more reference of a volume that is really mounted here. No array call.
-    async fn add_reference(&self, round: &Round, mount_id: &str) -> Result<Option<Mounted>, FenceError> {
+    async fn add_reference(
+        &self,
+        round: &Round,
+        mount_id: &str,
+        caller: &Caller,
+    ) -> Result<Option<Mounted>, FenceError> {
         let me = &self.parts.me;
         let mut record = round.loaded.record.clone();
-        let Ownership::Owned { mut owner, stage } = record.ownership.clone() else {
+        let device = round.local.device.as_ref();
+        let answer = |device: PathBuf| Mounted { mountpoint: round.mount_dir.clone(), device };
+        let owner = match &record.ownership {
+            Ownership::Owned { owner, .. } if owner.node == me.node => Owner { boot: me.boot.clone(), ..owner.clone() },
             // Only a defect put in by a test comes here: success without ownership.
-            return Ok(Some(Mounted { mountpoint: round.mount_dir.clone(), device: PathBuf::new() }));
+            _ => return Ok(Some(answer(device.map(|device| device.path.clone()).unwrap_or_default()))),
         };
-        if owner.node == me.node {
-            owner.boot = me.boot.clone();
-            record.ownership = Ownership::Owned { owner, stage: Stage::Mounted(stage.attempt()) };
+        let attempt = record.ownership.stage().and_then(Stage::attempt);
+        record.ownership = Ownership::Owned { owner, stage: Stage::Mounted(attempt) };
+        if !record.path_info.contains_key(&me.node) {
+            let Some(device) = device else { return Ok(None) };
+            let info = super::attaching::path_info(&record, round, device, Value::Null, me);
+            record.path_info.insert(me.node.clone(), info);
         }
-        let Some(info) = record.path_info.get_mut(&me.node) else {
-            return Ok(self
-                .parts
-                .defects
-                .has(super::mutants::Mutant::AlreadyMountedIsSuccess)
-                .then(|| Mounted { mountpoint: round.mount_dir.clone(), device: PathBuf::new() }));
-        };
+        let Some(info) = record.path_info.get_mut(&me.node) else { return Ok(None) };
         info.boot_id = me.boot.clone();
-        super::references::add(&mut info.mount_ids, mount_id);
-        let answer = Mounted { mountpoint: info.mount_dir.clone(), device: info.path.clone() };
-        match self.save(&round.loaded, record).await? {
-            Some(saved) => {
-                self.journal_mounted(&saved.record).await?;
-                Ok(Some(answer))
-            }
-            None => Ok(None),
+        references::add(&mut info.mount_ids, mount_id);
+        let answer = answer(info.path.clone());
+        let Some(saved) = self.save(&round.loaded, record).await? else { return Ok(None) };
+        self.journal_mounted(&saved.record).await?;
+        self.forget_departed(saved, mount_id, caller).await?;
+        Ok(Some(answer))
+    }
+
+    /// A caller that left before it could be answered holds nothing: its reference goes again.
+    pub(super) async fn forget_departed(
+        &self,
+        saved: Loaded,
+        mount_id: &str,
+        caller: &Caller,
+    ) -> Result<(), FenceError> {
+        if caller.is_waiting() {
+            return Ok(());
         }
+        let mut record = saved.record.clone();
+        if let Some(info) = record.path_info.get_mut(&self.parts.me.node) {
+            references::drop_one(&mut info.mount_ids, mount_id);
+        }
+        if let Some(saved) = self.save(&saved, record).await? {
+            self.journal_mounted(&saved.record).await?;
+        }
+        Ok(())
+    }
+
+    /// The mount vanished, the device is still attached through this epoch's export: mount it again.
+    async fn remount(&self, round: &Round) -> Result<(), FenceError> {
+        let Some(device) = &round.local.device else { return Ok(()) };
+        info!(volume = %round.loaded.record.display_name, dir = %round.mount_dir.display(), "the mount vanished; mounting the device again");
+        if let Err(error) = self.parts.node.mount(device, &round.mount_dir).await {
+            warn!(%error, "mounting again failed; taking the device down instead");
+            self.tear_down(round).await?;
+        }
+        Ok(())
     }
 
     /// Writes the takeover into the record and starts its delay timer, in one transaction.

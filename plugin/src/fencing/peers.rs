@@ -1,6 +1,7 @@
 //! The other nodes: which hosts of the array they are, and whether their plugin is alive.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError};
 
 use tracing::{info, warn};
 
@@ -18,8 +19,9 @@ impl Driver {
     /// nodes before the first export, so that they know whose exports they see.
     pub(super) async fn my_host(&self, record: &VolumeRecord) -> Result<HostName, FenceError> {
         let array = &self.backend(record)?.array;
-        let mut hosts = self.hosts.lock().await;
-        if let Some(host) = hosts.get(array.id()) {
+        let cell = self.host_cell(array.id());
+        let mut known = cell.lock().await;
+        if let Some(host) = known.as_ref() {
             return Ok(host.clone());
         }
         let facts = self.parts.node.facts().await?;
@@ -29,8 +31,18 @@ impl Driver {
         };
         let host = ensure_host(array.as_ref(), &facts, domain.as_deref()).await?;
         self.claim_host(array.id(), &host).await?;
-        hosts.insert(array.id().to_owned(), host.clone());
+        *known = Some(host.clone());
         Ok(host)
+    }
+
+    /// One cell per array, so that an array that does not answer keeps nobody else waiting.
+    fn host_cell(&self, array: &str) -> Arc<tokio::sync::Mutex<Option<HostName>>> {
+        Arc::clone(self.hosts.lock().unwrap_or_else(PoisonError::into_inner).entry(array.to_owned()).or_default())
+    }
+
+    /// Looks for the host anew at the next use.
+    pub(super) fn forget_host(&self, array: &str) {
+        self.hosts.lock().unwrap_or_else(PoisonError::into_inner).remove(array);
     }
 
     /// Writes down which node the host is. Refused while it stands for another node that is alive: the two would see
@@ -77,12 +89,15 @@ impl Driver {
     /// The exports of a volume; over the command line when REST does not answer.
     pub(super) async fn read_exports(&self, record: &VolumeRecord) -> Result<Vec<VlunRow>, FenceError> {
         let array = &self.backend(record)?.array;
-        match array.exports_of(&record.array_name, Channel::Wsapi).await {
-            Ok(rows) => Ok(rows),
-            Err(error) => {
-                warn!(%error, "reading exports over WSAPI failed; reading over the command line");
-                Ok(array.exports_of(&record.array_name, Channel::Cli).await?)
-            }
+        let error = match array.exports_of(&record.array_name, Channel::Wsapi).await {
+            Ok(rows) => return Ok(rows),
+            Err(error) => error,
+        };
+        if error.is_not_found() {
+            // Without the volume there is no export of it.
+            return Ok(Vec::new());
         }
+        warn!(%error, "reading exports over WSAPI failed; reading over the command line");
+        Ok(array.exports_of(&record.array_name, Channel::Cli).await?)
     }
 }

@@ -65,6 +65,8 @@ pub struct Policy {
     pub revoke_patience: Duration,
     /// Pause after a revocation was read back, for arrays whose removal returns before writes in flight have settled.
     pub settle_delay: Duration,
+    /// How long a release waits for lost paths to come back before it gives up what was not written back.
+    pub path_patience: Duration,
     /// How long to wait for paths of a new export.
     pub attach_patience: Duration,
     /// How long a LUN number with unknown outcome is looked for.
@@ -84,6 +86,7 @@ impl Default for Policy {
             reconcile_interval: Duration::from_secs(15),
             revoke_patience: Duration::from_secs(60),
             settle_delay: Duration::ZERO,
+            path_patience: Duration::from_secs(120),
             attach_patience: Duration::from_secs(30),
             burned_watch: Duration::from_secs(600),
         }

@@ -8,14 +8,17 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use futures::StreamExt as _;
+use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
+use futures::{FutureExt as _, StreamExt as _};
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
-use super::decision::Me;
+use super::decision::{ExportsSeen, Me, is_ours};
 use super::driver::{Driver, Loaded};
 use super::error::FenceError;
+use super::refusal::Refusal;
+use super::revoking::remove_one;
 use crate::array::{Channel, Export, HostName, Lun, VlunRow};
 use crate::node::{BootId, LocalTruth};
 use crate::store::journal::JournalEntry;
@@ -50,7 +53,7 @@ pub fn next_reconcile_step(
     journal: Option<&JournalEntry>,
 ) -> ReconcileStep {
     if let Some(owner) = record.ownership.owner().filter(|owner| owner.node == me.node) {
-        if owner.boot == BootId::unknown() {
+        if owner.boot == BootId::unknown() && !local.is_clean() {
             // Mounted by the earlier plugin: the next Mount adopts it.
             return ReconcileStep::Nothing;
         }
@@ -70,34 +73,45 @@ pub fn next_reconcile_step(
 }
 
 impl Driver {
-    /// Reconciles for ever. Ends only with the task it runs in.
+    /// Reconciles for ever. Ends only with the task it runs in. What was begun goes on when the watch breaks: a step
+    /// that is half done must not lose the guard of its volume.
     pub async fn run_reconcile(self: Arc<Self>) {
+        let mut running = FuturesUnordered::new();
         loop {
-            if let Err(error) = self.reconcile_until_watch_breaks().await {
+            if let Err(error) = self.reconcile_until_watch_breaks(&mut running).await {
                 self.store_away.store(true, Ordering::Relaxed);
                 debug!(node = %self.parts.me.node, %error, "reconciliation starts over");
             }
-            tokio::time::sleep(STORE_AWAY).await;
+            let pause = Instant::now() + STORE_AWAY;
+            loop {
+                tokio::select! {
+                    biased;
+                    () = tokio::time::sleep_until(pause) => break,
+                    Some(()) = running.next(), if !running.is_empty() => {}
+                }
+            }
         }
     }
 
     /// Lists everything, then follows the watch; looks at everything again at the interval.
-    async fn reconcile_until_watch_breaks(&self) -> Result<(), FenceError> {
-        let interval =
-            self.parts.backends.values().map(|b| b.policy.reconcile_interval).min().unwrap_or(Duration::from_secs(15));
-        let mut running = FuturesUnordered::new();
+    async fn reconcile_until_watch_breaks<'d>(
+        &'d self,
+        running: &mut FuturesUnordered<BoxFuture<'d, ()>>,
+    ) -> Result<(), FenceError> {
+        let interval = self.parts.backends.values().map(|b| b.policy.reconcile_interval).min();
+        let interval = interval.unwrap_or(Duration::from_secs(15));
         let (concerned, revision) = self.look_at_all().await?;
-        running.extend(concerned.into_iter().map(|id| self.reconcile_logged(id)));
+        running.extend(concerned.into_iter().map(|id| self.reconcile_logged(id).boxed()));
         let mut watch = self.parts.store.watch(keys::VOLUMES, revision).await?;
         let mut next_round = Instant::now() + interval;
         loop {
             tokio::select! {
                 biased;
-                event = watch.next() => if let Some(id) = self.hear(event?) { running.push(self.reconcile_logged(id)) },
+                event = watch.next() => if let Some(id) = self.hear(event?) { running.push(self.reconcile_logged(id).boxed()) },
                 Some(()) = running.next(), if !running.is_empty() => {}
                 () = tokio::time::sleep_until(next_round) => {
                     let (concerned, _) = self.look_at_all().await?;
-                    running.extend(concerned.into_iter().map(|id| self.reconcile_logged(id)));
+                    running.extend(concerned.into_iter().map(|id| self.reconcile_logged(id).boxed()));
                     next_round = Instant::now() + interval;
                 }
             }
@@ -129,6 +143,7 @@ impl Driver {
         }
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = seen;
         self.store_away.store(false, Ordering::Relaxed);
+        self.store_seen.store(true, Ordering::Relaxed);
         Ok((concerned, revision))
     }
 
@@ -187,6 +202,7 @@ impl Driver {
         };
         let local = self.parts.node.inspect(&wwn).await?;
         let journal = self.journal_entry(id);
+        self.refuse_older_store(&loaded.record)?;
         let step = next_reconcile_step(&loaded.record, &self.parts.me, &local, journal.as_ref());
         if step != ReconcileStep::Unclaimed {
             self.unclaimed.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
@@ -204,12 +220,17 @@ impl Driver {
         self.remove_late_exports(id).await
     }
 
-    /// The record was deleted: nothing of the volume may stay on this node.
+    /// The record was deleted: nothing of the volume may stay on this node. Unless the array still exports it here: then
+    /// it is the store that lost something, and what runs is left alone.
     async fn record_is_gone(&self, id: VolumeId) -> Result<(), FenceError> {
         let Some(entry) = self.journal_entry(id) else { return Ok(()) };
         let local = self.parts.node.inspect(&entry.wwn).await?;
         if !local.is_clean() {
-            let record = VolumeRecord::new(id, entry.name.clone());
+            let mut record = VolumeRecord::new(id, entry.name.clone());
+            record.backend.clone_from(&entry.backend);
+            if !local.mounted_at.is_empty() && !self.read_exports(&record).await?.is_empty() {
+                return Err(Refusal::StoreIsOlder { remembered: entry.epoch.0, stored: 0 }.into());
+            }
             self.drop_fenced(&record, &entry.wwn, &local).await?;
         }
         self.forget_here(id).await
@@ -232,19 +253,23 @@ impl Driver {
         }
     }
 
-    /// For Remove: takes away late exports of given-up requests, and refuses while anybody else is exported the volume.
+    /// For Remove: takes away exports to nodes of the cluster, which nobody owns any more, and refuses while anybody
+    /// else is exported the volume. The record says that nobody may mount it meanwhile.
     ///
     /// # Errors
-    /// [`FenceError::NotRevoked`] names what is exported.
+    /// [`Refusal::ExportedToStrangers`] names what is exported.
     pub async fn refuse_exports(&self, record: &VolumeRecord) -> Result<(), FenceError> {
-        let array = &self.backend(record)?.array;
-        let burned: BTreeSet<(HostName, Lun)> = record.burned_luns.values().flatten().cloned().collect();
         let rows = self.read_exports(record).await?;
-        for export in late(&rows, &burned, None) {
-            array.unexport(&export, Channel::Wsapi).await?;
+        if rows.is_empty() {
+            return Ok(());
         }
-        let left: Vec<String> = self.read_exports(record).await?.iter().map(|row| format!("{row:?}")).collect();
-        if left.is_empty() { Ok(()) } else { Err(super::Refusal::ExportedToStrangers { rows: left }.into()) }
+        let my_host = self.my_host(record).await?;
+        let seen = ExportsSeen { my_host, rows, node_hosts: self.node_hosts(record).await? };
+        let left = self.remove_all(record, seen.rows.clone(), |row| is_ours(record, &seen, row)).await?;
+        if left.is_empty() {
+            return Ok(());
+        }
+        Err(Refusal::ExportedToStrangers { rows: left.iter().map(|row| format!("{row:?}")).collect() }.into())
     }
 
     /// Removes exports that took effect after their request was given up, by their exact address.
@@ -259,28 +284,47 @@ impl Driver {
             .filter(|(node, _)| owned || **node == me.node)
             .flat_map(|(_, luns)| luns.clone())
             .collect();
+        self.forget_burned_times(id, &burned);
         if burned.is_empty() {
             return Ok(());
         }
         let backend = self.backend(record)?;
         let current = record.ownership.stage().and_then(Stage::attempt).map(|attempt| attempt.lun);
-        let rows = backend.array.exports_of(&record.array_name, Channel::Wsapi).await?;
+        let rows = self.read_exports(record).await?;
         for export in late(&rows, &burned, current) {
             info!(?export, "removing an export that took effect late");
-            match backend.array.unexport(&export, Channel::Wsapi).await {
-                Err(error) if !error.is_not_found() => return Err(error.into()),
-                _ => {}
-            }
+            remove_one(backend.array.as_ref(), &export, Channel::Wsapi).await?;
         }
-        let since =
-            *self.burned_since.lock().unwrap_or_else(PoisonError::into_inner).entry(id).or_insert_with(Instant::now);
-        if since.elapsed() >= backend.policy.burned_watch {
-            self.burned_since.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        let watched_enough = self.watched_enough(id, &burned, backend.policy.burned_watch);
+        if !watched_enough.is_empty() {
             let mut record = record.clone();
-            record.burned_luns.retain(|node, _| !owned && *node != me.node);
+            for luns in record.burned_luns.values_mut() {
+                luns.retain(|burned| !watched_enough.contains(burned));
+            }
+            record.burned_luns.retain(|_, luns| !luns.is_empty());
             self.save(&loaded, record).await?;
         }
         Ok(())
+    }
+
+    /// Numbers that were looked for long enough.
+    fn watched_enough(
+        &self,
+        id: VolumeId,
+        burned: &BTreeSet<(HostName, Lun)>,
+        watch: Duration,
+    ) -> BTreeSet<(HostName, Lun)> {
+        let mut since = self.burned_since.lock().unwrap_or_else(PoisonError::into_inner);
+        burned
+            .iter()
+            .filter(|(_, lun)| since.entry((id, *lun)).or_insert_with(Instant::now).elapsed() >= watch)
+            .cloned()
+            .collect()
+    }
+
+    fn forget_burned_times(&self, id: VolumeId, burned: &BTreeSet<(HostName, Lun)>) {
+        let mut since = self.burned_since.lock().unwrap_or_else(PoisonError::into_inner);
+        since.retain(|(volume, lun), _| *volume != id || burned.iter().any(|(_, known)| known == lun));
     }
 }
 

@@ -66,6 +66,16 @@ pub enum Refusal {
     /// Another live node has this node's identity.
     #[error("{0}")]
     DuplicateIdentity(String),
+    /// The store was restored from a backup.
+    #[error(
+        "this node remembers epoch {remembered} of the volume, the metadata store says {stored}: the store was restored from an older state. Nothing is touched; restore the newer state, or unmount here and remove the volume's journal entry in state_dir after checking who has it mounted"
+    )]
+    StoreIsOlder {
+        /// Epoch this node mounted it in.
+        remembered: u64,
+        /// Epoch in the store.
+        stored: u64,
+    },
     /// The content of the device does not fit the record.
     #[error(
         "the volume was never formatted according to its record, but the device is not blank; nothing was written. Check what it holds before using it"

@@ -3,6 +3,9 @@
 //! The order is the point: write back, unmount, prove idle, drop the device, remove the export, verify, and only
 //! then free the record. Freed first, another node would mount beside a live mount.
 
+use std::sync::PoisonError;
+use std::time::Duration;
+
 use tokio::time::Instant;
 use tracing::{info, warn};
 
@@ -11,6 +14,7 @@ use super::driver::{Driver, Loaded};
 use super::error::FenceError;
 use super::mutants::Mutant;
 use super::references;
+use crate::node::{LocalTruth, NodeError};
 use crate::store::{Change, Transaction, keys};
 use crate::volume::names::VolumeId;
 use crate::volume::record::{Ownership, Stage, VolumeRecord};
@@ -50,6 +54,7 @@ impl Driver {
     /// The volume stays `releasing` until everything is down and verified; a repeated call or reconciliation continues.
     pub async fn unmount(&self, id: VolumeId, mount_id: &str, deadline: Instant) -> Result<(), FenceError> {
         let _guard = self.volume_guard(id).await;
+        self.finish_what_memory_knows(id).await?;
         loop {
             let Some(loaded) = self.load(id).await? else { return Ok(()) };
             if Instant::now() >= deadline {
@@ -111,14 +116,37 @@ impl Driver {
         let mut record = loaded.record.clone();
         let wwn = self.wwn_of(&mut record).await?;
         let local = self.parts.node.inspect(&wwn).await?;
-        if local.filesystem_dead {
+        if local.filesystem_dead || self.is_hopeless(&record, &local).await {
             self.drop_fenced(&record, &wwn, &local).await?;
         } else if self.take_down(&wwn, &local).await? == TakenDown::StillUsed {
-            return self.keep_in_use(&loaded).await;
+            return self.keep_in_use(&loaded, &local).await;
         }
+        self.stuck.lock().unwrap_or_else(PoisonError::into_inner).remove(&record.id);
         self.journal_released(&record).await?;
         self.remove_own_exports(&record).await?;
         self.finish_release(loaded).await
+    }
+
+    /// Without a path nothing can be written back: at once if the array no longer exports the volume here, else after
+    /// paths had their time to come back.
+    async fn is_hopeless(&self, record: &VolumeRecord, local: &LocalTruth) -> bool {
+        if !local.paths_down {
+            self.stuck.lock().unwrap_or_else(PoisonError::into_inner).remove(&record.id);
+            return false;
+        }
+        if let (Ok(host), Ok(rows)) = (self.my_host(record).await, self.read_exports(record).await)
+            && !rows.iter().any(|row| row.host() == Some(&host))
+        {
+            return true;
+        }
+        let patience = self.backend(record).map_or(Duration::ZERO, |backend| backend.policy.path_patience);
+        let since =
+            *self.stuck.lock().unwrap_or_else(PoisonError::into_inner).entry(record.id).or_insert_with(Instant::now);
+        let hopeless = since.elapsed() >= patience;
+        if hopeless {
+            warn!(volume = %record.display_name, "no path came back in time: giving up what was not written back");
+        }
+        hopeless
     }
 
     /// The last transaction of a release. If the volume was taken meanwhile there is nothing left to free.
@@ -145,6 +173,7 @@ impl Driver {
 
     async fn free(&self, loaded: &Loaded, mut record: VolumeRecord) -> Result<Option<Loaded>, FenceError> {
         let id = record.id;
+        super::claiming::burn_open_attempt(&mut record);
         record.ownership = Ownership::Free;
         record.takeover = None;
         record.path_info.remove(&self.parts.me.node);
@@ -155,8 +184,14 @@ impl Driver {
     }
 
     /// Somebody outside our bookkeeping still uses the device: it stays mounted and exported, without references.
-    async fn keep_in_use(&self, loaded: &Loaded) -> Result<(), FenceError> {
-        warn!(volume = %loaded.record.display_name, "the device is still used by another mount namespace or process; keeping it mounted");
+    async fn keep_in_use(&self, loaded: &Loaded, local: &LocalTruth) -> Result<(), FenceError> {
+        let name = &loaded.record.display_name;
+        if local.mounted_at.is_empty() || !loaded.record.path_info.contains_key(&self.parts.me.node) {
+            let object =
+                local.device.as_ref().map_or_else(|| name.to_string(), |device| device.path.display().to_string());
+            return Err(NodeError::Busy { object }.into());
+        }
+        warn!(volume = %name, "the device is still used by another mount, namespace or process; keeping it mounted");
         let mut current = loaded.clone();
         loop {
             let mut record = current.record.clone();
@@ -179,6 +214,10 @@ impl Driver {
     /// Takes this node out of quarantine. The caller has just proven that nothing of the volume is left here.
     pub(super) async fn clear_quarantine(&self, mut loaded: Loaded) -> Result<(), FenceError> {
         let me = &self.parts.me.node;
+        if loaded.record.quarantine.get(me).is_some_and(|lost| !lost.revoked) {
+            // Nobody finished revoking: leave no export behind either.
+            self.remove_own_exports(&loaded.record).await?;
+        }
         while loaded.record.quarantine.contains_key(me) {
             let mut record = loaded.record.clone();
             let wwn = self.wwn_of(&mut record).await?;

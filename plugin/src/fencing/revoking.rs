@@ -17,28 +17,43 @@ impl Driver {
     ///
     /// Rows are listed first, then ownership is confirmed, then they are removed by their exact address: a node that
     /// slept anywhere in between can only hit exports that were made before its own epoch ended.
-    pub(super) async fn revoke_rows(&self, claimed: &mut Claimed, rows: Vec<VlunRow>) -> Result<(), FenceError> {
-        if rows.is_empty() {
-            return Ok(());
-        }
+    pub(super) async fn revoke_rows(
+        &self,
+        claimed: &mut Claimed,
+        rows: Vec<VlunRow>,
+        allowed: impl Fn(&VlunRow) -> bool + Send + Sync,
+    ) -> Result<Vec<VlunRow>, FenceError> {
         let record = claimed.loaded.record.clone();
         let patience = self.backend(&record)?.policy.revoke_patience;
-        self.remove_until(&record, rows, Channel::Cli, patience, |_| true, Some(claimed)).await
+        self.remove_until(&record, rows, Channel::Cli, patience, allowed, Some(claimed)).await
+    }
+
+    /// Removes the chosen exports of a volume that nobody owns. Returns what is left of others.
+    pub(super) async fn remove_all(
+        &self,
+        record: &VolumeRecord,
+        rows: Vec<VlunRow>,
+        chosen: impl Fn(&VlunRow) -> bool + Send + Sync,
+    ) -> Result<Vec<VlunRow>, FenceError> {
+        let patience = self.backend(record)?.policy.revoke_patience;
+        self.remove_until(record, rows, Channel::Cli, patience, chosen, None).await
     }
 
     /// Removes this node's own exports of a volume, REST first, and proves that none is left.
     pub(super) async fn remove_own_exports(&self, record: &VolumeRecord) -> Result<(), FenceError> {
         let host = self.my_host(record).await?;
-        let backend = self.backend(record)?;
-        let rows = backend.array.exports_of(&record.array_name, Channel::Wsapi).await?;
+        let rows = self.read_exports(record).await?;
+        let patience = self.backend(record)?.policy.revoke_patience;
         let mine = |row: &VlunRow| row.host() == Some(&host);
-        self.remove_until(record, rows, Channel::Wsapi, backend.policy.revoke_patience, mine, None).await
+        self.remove_until(record, rows, Channel::Wsapi, patience, mine, None).await?;
+        Ok(())
     }
 
     /// Removes the chosen rows over `first`, falling back to the other channel, and reads back over the channel
     /// that was not used for the removal, until no chosen row is left or `patience` is over. Rows that are still
     /// listed although their removal was accepted are removed over the other channel in the next round. With `claimed`,
     /// every round first confirms that this node still owns the volume in that epoch.
+    /// Returns the rows that were left alone because they were not chosen.
     async fn remove_until(
         &self,
         record: &VolumeRecord,
@@ -47,11 +62,11 @@ impl Driver {
         patience: std::time::Duration,
         chosen: impl Fn(&VlunRow) -> bool + Send + Sync,
         mut claimed: Option<&mut Claimed>,
-    ) -> Result<(), FenceError> {
+    ) -> Result<Vec<VlunRow>, FenceError> {
         let array = self.backend(record)?.array.as_ref();
         let until = Instant::now() + patience;
         let mut channel = first;
-        let mut rows: Vec<VlunRow> = rows.into_iter().filter(|row| chosen(row)).collect();
+        let (mut rows, mut others): (Vec<VlunRow>, Vec<VlunRow>) = rows.into_iter().partition(&chosen);
         while !rows.is_empty() {
             if let Some(claimed) = claimed.as_deref_mut() {
                 self.refresh(claimed).await?;
@@ -68,9 +83,9 @@ impl Driver {
                 used = remove_one(array, export, channel).await?;
             }
             if self.parts.defects.has(Mutant::SkipReadBack) {
-                return Ok(());
+                return Ok(others);
             }
-            rows = read_back(array, record, used).await?.into_iter().filter(|row| chosen(row)).collect();
+            (rows, others) = read_back(array, record, used).await?.into_iter().partition(&chosen);
             if rows.is_empty() {
                 break;
             }
@@ -80,13 +95,13 @@ impl Driver {
             tokio::time::sleep(Self::REVOKE_PAUSE).await;
             channel = used.other();
         }
-        Ok(())
+        Ok(others)
     }
 }
 
 /// Removes one export. A channel that cannot or does not say what it did is followed by the other channel; only
 /// the reading back decides. Returns the channel whose removal was the last that may have had an effect.
-async fn remove_one(array: &dyn Array, export: &Export, first: Channel) -> Result<Channel, FenceError> {
+pub(super) async fn remove_one(array: &dyn Array, export: &Export, first: Channel) -> Result<Channel, FenceError> {
     info!(?export, ?first, "removing export");
     let error = match array.unexport(export, first).await {
         Ok(()) => return Ok(first),
@@ -103,7 +118,11 @@ async fn remove_one(array: &dyn Array, export: &Export, first: Channel) -> Resul
 
 /// Reads the exports over the channel that was not used; if that is away, over the used one, which then has to
 /// answer for itself: one management channel alone may still complete a takeover.
-async fn read_back(array: &dyn Array, record: &VolumeRecord, used: Channel) -> Result<Vec<VlunRow>, FenceError> {
+pub(super) async fn read_back(
+    array: &dyn Array,
+    record: &VolumeRecord,
+    used: Channel,
+) -> Result<Vec<VlunRow>, FenceError> {
     match array.exports_of(&record.array_name, used.other()).await {
         Ok(rows) => Ok(rows),
         Err(error) => {

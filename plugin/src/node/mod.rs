@@ -64,8 +64,10 @@ pub struct LocalTruth {
     pub luns: BTreeSet<Lun>,
     /// Where that device is mounted in this mount namespace.
     pub mounted_at: Vec<PathBuf>,
-    /// The mounted filesystem was shut down or aborted, or runs on a device without a single live path: it must not be counted as a mount.
+    /// The mounted filesystem was shut down or aborted: it must not be counted as a mount.
     pub filesystem_dead: bool,
+    /// The device is mounted but has no usable path right now. That may pass: queued I/O waits for it.
+    pub paths_down: bool,
 }
 
 impl LocalTruth {

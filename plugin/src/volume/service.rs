@@ -93,13 +93,14 @@ impl VolumeService {
                 .into()
             });
         }
-        let by_record = self
-            .parts
-            .driver
-            .seen_volumes()
-            .into_iter()
-            .find(|record| record.display_name == *name)
-            .map(|record| record.id);
+        let named = |record: &VolumeRecord| record.display_name == *name;
+        let by_record = if self.parts.driver.has_seen_store() {
+            self.parts.driver.seen_volumes().into_iter().find(named).map(|record| record.id)
+        } else {
+            let (entries, _) = self.parts.store.list(keys::VOLUMES).await?;
+            let records = entries.iter().filter_map(|entry| VolumeRecord::from_json(&entry.key, &entry.value).ok());
+            records.filter(named).map(|record| record.id).next()
+        };
         Ok(by_record.or_else(|| name.as_str().parse().ok()))
     }
 
@@ -222,17 +223,19 @@ impl VolumeDriver for VolumeService {
         let views = |records: Vec<VolumeRecord>| {
             records.iter().map(|record| view::of_record(record, driver.me(), driver.mounted_here(record.id))).collect()
         };
-        if driver.store_seems_away() {
+        if driver.store_seems_away() && driver.has_seen_store() {
             return Ok(views(driver.seen_volumes()));
         }
         match self.parts.store.list(keys::VOLUMES).await {
             Ok((entries, _)) => Ok(views(
                 entries.iter().filter_map(|entry| VolumeRecord::from_json(&entry.key, &entry.value).ok()).collect(),
             )),
-            Err(error) => {
+            Err(error) if driver.has_seen_store() => {
                 warn!(%error, "listing volumes from what this node has seen");
                 Ok(views(driver.seen_volumes()))
             }
+            // An empty list would make dockerd believe that there is nothing.
+            Err(error) => Err(DriverError(format!("List failed: {error}"))),
         }
     }
 }

@@ -33,7 +33,7 @@ fn mounted_by(node: &str) -> VolumeRecord {
 
 fn really_mounted() -> LocalTruth {
     let device = Device { wwn: wwn(), path: "/dev/dm-0".into(), by_id: "/dev/disk/by-id/x".into() };
-    LocalTruth { device: Some(device), luns: [lun(5)].into(), mounted_at: vec![DIR.into()], filesystem_dead: false }
+    LocalTruth { device: Some(device), luns: [lun(5)].into(), mounted_at: vec![DIR.into()], ..LocalTruth::default() }
 }
 
 fn exported_to(hosts: &[&str]) -> ExportsSeen {
@@ -120,11 +120,13 @@ fn owner_here_after_a_reboot_claims_anew_without_delay() {
 }
 
 #[test]
-fn owner_here_whose_mount_vanished_takes_the_device_down_and_claims_anew() {
+fn owner_here_whose_mount_vanished_mounts_again_or_claims_anew() {
     let mut m6 = case(mounted_by("b"));
     m6.local = really_mounted();
     m6.local.mounted_at.clear();
-    assert_eq!(m6.step(), MountStep::TearDown);
+    assert_eq!(m6.step(), MountStep::Remount);
+    m6.local.luns = [lun(9)].into();
+    assert_eq!(m6.step(), MountStep::CleanFenced, "a device through another LUN is of another life");
     m6.local = LocalTruth::default();
     assert_eq!(m6.step(), MountStep::Claim { ended: vec![], after_clock: false });
 }
@@ -138,6 +140,19 @@ fn a_dead_filesystem_or_a_mount_through_another_lun_is_no_mount() {
     dead.local.filesystem_dead = false;
     dead.local.luns = [lun(9)].into();
     assert_eq!(dead.step(), MountStep::CleanFenced);
+}
+
+#[test]
+fn lost_paths_are_waited_for_while_the_export_is_there() {
+    let mut blip = case(mounted_by("b"));
+    blip.local = really_mounted();
+    blip.local.paths_down = true;
+    blip.exports = None;
+    assert_eq!(blip.step(), MountStep::AskExports);
+    blip.exports = Some(exported_to(&["host-b"]));
+    assert_eq!(blip.step(), MountStep::AddReference, "the paths will come back; nothing is shut down");
+    blip.exports = Some(exported_to(&[]));
+    assert_eq!(blip.step(), MountStep::CleanFenced, "the export was taken away: nothing can be written any more");
 }
 
 #[test]

@@ -148,6 +148,11 @@ pub(super) async fn shut_down(roots: &Roots, dir: &Path) -> Result<(), NodeError
     let (roots, dir) = (roots.clone(), dir.to_owned());
     let step = Step::new("shutting down the filesystem", dir.display());
     step.blocking(SHORT, move |step| {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        if rustix::fs::open(&dir, flags, Mode::empty()).is_err_and(|error| error == Errno::IO) {
+            // XFS that is shut down already fails even to open its root.
+            return Ok(());
+        }
         let root = open_mounted(&roots, &dir, step)?;
         match shutdown::shut_down(&root) {
             Ok(()) => Ok(()),

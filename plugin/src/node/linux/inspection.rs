@@ -45,7 +45,8 @@ pub(super) async fn inspect(roots: &Roots, commands: &Commands, wwn: &Wwn) -> Re
     Ok(LocalTruth {
         device: device(roots, wwn, map, &disks),
         luns: disks.iter().filter_map(|disk| disk.lun()).collect(),
-        filesystem_dead: !mounts.is_empty() && is_dead(commands, &mounts, map, &disks).await,
+        filesystem_dead: mounts.iter().any(|mount| mount.is_dead()),
+        paths_down: !mounts.is_empty() && has_no_path(commands, map, &disks).await,
         mounted_at: mount_points(&mounts),
     })
 }
@@ -85,12 +86,8 @@ fn mount_points(mounts: &[&Mount]) -> Vec<PathBuf> {
     points
 }
 
-/// The filesystem stopped, or nothing is left that could carry its writes. Only what is known counts: a filesystem taken
-/// for dead is taken down.
-async fn is_dead(commands: &Commands, mounts: &[&Mount], map: Option<&Map>, disks: &[&ScsiDisk]) -> bool {
-    if mounts.iter().any(|mount| mount.is_dead()) {
-        return true;
-    }
+/// Nothing is left right now that could carry writes. Only what is known counts.
+async fn has_no_path(commands: &Commands, map: Option<&Map>, disks: &[&ScsiDisk]) -> bool {
     let no_disk_runs = !disks.iter().any(|disk| disk.is_running());
     match map {
         Some(map) => map.slaves.is_empty() || no_disk_runs || multipath::has_lost_every_path(commands, map).await,

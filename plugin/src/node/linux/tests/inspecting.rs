@@ -79,21 +79,22 @@ async fn a_mount_outlives_its_device_and_is_still_seen() {
         host.write("proc/self/mountinfo", line(&source));
         let truth = host.node().inspect(&wwn(ONE)).await.unwrap();
         assert_eq!(truth.mounted_at, [PathBuf::from("/mnt/x")], "{source}");
-        assert!(truth.device.is_none() && truth.filesystem_dead, "{source}: nothing carries its writes");
+        assert!(truth.device.is_none() && truth.paths_down, "{source}: nothing carries its writes");
     }
 }
 
 #[tokio::test]
-async fn only_what_is_known_makes_a_filesystem_dead() {
+async fn a_stopped_filesystem_is_dead_and_lost_paths_are_only_down() {
     let host = host();
     let mounted = |options: &str| format!("30 1 253:4 / /mnt/x rw - ext4 /dev/dm-4 {options}\n");
     let dead = async || host.node().inspect(&wwn(ONE)).await.unwrap().filesystem_dead;
+    let down = async || host.node().inspect(&wwn(ONE)).await.unwrap().paths_down;
     host.write("proc/self/mountinfo", mounted("rw"));
-    assert!(!dead().await, "no tool to ask, no evidence");
+    assert!(!down().await, "no tool to ask, no evidence");
     host.tool("dmsetup", "echo '0 8 multipath 2 0 1 0 2 1 A 0 1 2 8:0 F 4 0 1 E 0 1 2 8:16 A 3 1'");
-    assert!(!dead().await, "one path lives");
+    assert!(!down().await, "one path lives");
     host.tool("dmsetup", "echo '0 8 multipath 2 0 1 0 2 1 A 0 1 2 8:0 F 4 0 1 E 0 1 2 8:16 F 3 1'");
-    assert!(dead().await);
+    assert!(down().await && !dead().await);
     host.tool("dmsetup", "exit 1");
     host.write("proc/self/mountinfo", mounted("rw,emergency_ro"));
     assert!(dead().await);
@@ -101,7 +102,7 @@ async fn only_what_is_known_makes_a_filesystem_dead() {
     for disk in ["3:0:0:5", "4:0:0:5"] {
         host.write(&format!("sys/devices/{disk}/state"), "transport-offline\n");
     }
-    assert!(dead().await);
+    assert!(down().await && !dead().await);
 }
 
 #[tokio::test]
