@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 use thiserror::Error;
+use tokio::sync::watch;
 
 use crate::array::hpe3par::Hpe3par;
 use crate::array::settings::SettingsError;
@@ -19,9 +20,9 @@ use crate::config::{BackendConfig, BackendPasswordError, PluginConfig};
 use crate::daemon::Parts;
 use crate::docker::api;
 use crate::fencing::mutants::Defects;
-use crate::fencing::{Backend, Driver, DriverParts, FenceError, Me};
+use crate::fencing::{Backend, Driver, DriverParts, FenceError, IdentityAlarm, Me};
 use crate::node::node_id::{self, NodeIdError};
-use crate::node::registration::{Registrant, Registration, RegistrationError};
+use crate::node::registration::{Registrant, Registration, RegistrationError, Standing};
 use crate::node::{Node, NodeError};
 use crate::store::etcd::{EtcdSettingsError, EtcdStore};
 use crate::store::journal::JournalError;
@@ -38,6 +39,8 @@ const OTHER_DEADLINE: Duration = Duration::from_secs(55);
 const HEAD_START: Duration = Duration::from_millis(500);
 /// How long arrays get to end their sessions when the plugin stops.
 const LOG_OUT: Duration = Duration::from_secs(1);
+/// Why nothing is taken before the first registration.
+const NOT_REGISTERED: &str = "this node is not registered in the metadata store yet; try again in a moment";
 /// Paths a device should have before it is used.
 const PATHS_WANTED: usize = 2;
 
@@ -155,9 +158,11 @@ pub async fn assemble_on(
     }));
     driver.load_journal().await?;
     let alarm = driver.identity_alarm();
-    let report = Arc::new(move |reason| alarm.set(reason));
+    alarm.set(Some(NOT_REGISTERED.to_owned()));
+    let report = Arc::new(|_| {});
     let registrant = Registrant { node: me.node, facts, hosts: BTreeMap::new() };
     let registration = Registration::open(Arc::clone(&store), around.tasks.as_ref(), registrant, report).await?;
+    around.tasks.spawn(Box::pin(follow_standing(registration.watch_standing(), alarm)));
     around.tasks.spawn(Box::pin(Arc::clone(&driver).run_reconcile()));
     let service = VolumeService::new(ServiceParts {
         driver,
@@ -175,16 +180,32 @@ pub async fn assemble_on(
     Ok(Assembled { service: Arc::new(service), registration, arrays, tasks: around.tasks, deadlines })
 }
 
+/// This node takes no volume, and reconciles none, unless it is registered as the only one of its identity: a clone
+/// that starts while the store is away must not act on the original's records.
+async fn follow_standing(mut standing: watch::Receiver<Standing>, alarm: Arc<IdentityAlarm>) {
+    loop {
+        let reason = match &*standing.borrow_and_update() {
+            Standing::Registered => None,
+            Standing::Waiting { reason } => Some(format!("{NOT_REGISTERED}: {reason}")),
+            Standing::Refused(error) => Some(error.to_string()),
+        };
+        alarm.set(reason);
+        if standing.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
 async fn open_backends(
     config: &PluginConfig,
     store: &dyn MetadataStore,
 ) -> Result<(BTreeMap<String, Backend>, Vec<Arc<Hpe3par>>), AssemblyError> {
     let mut backends = BTreeMap::new();
     let mut arrays = Vec::new();
-    for section in config.backends.values() {
-        let mut section = section.clone();
+    // All at once: a store that is away costs one deadline, not one per section.
+    let sections = config.backends.values().map(|section| with_plain_passwords(section.clone(), store));
+    for section in futures::future::try_join_all(sections).await? {
         let name = section.name.as_str().to_owned();
-        decrypt_passwords(&mut section, store).await?;
         let settings = adapters::array_settings(&section, &config.host);
         let array =
             Hpe3par::connect(settings).map_err(|reason| AssemblyError::Array { backend: name.clone(), reason })?;
@@ -199,18 +220,21 @@ async fn open_backends(
 
 /// If the section has a passphrase in the store its passwords are encrypted. A store that is away cannot say: then
 /// they are taken as they stand, as the earlier plugin does.
-async fn decrypt_passwords(section: &mut BackendConfig, store: &dyn MetadataStore) -> Result<(), AssemblyError> {
+async fn with_plain_passwords(
+    mut section: BackendConfig,
+    store: &dyn MetadataStore,
+) -> Result<BackendConfig, AssemblyError> {
     match store.get(&keys::backend_passphrase(section.name.as_str())).await {
         Ok(Some(entry)) => {
             let passphrase = SecretString::from(String::from_utf8_lossy(&entry.value).into_owned());
-            Ok(section.decrypt_passwords(&passphrase)?)
+            section.decrypt_passwords(&passphrase)?;
         }
-        Ok(None) => Ok(()),
+        Ok(None) => {}
         Err(error) => {
             tracing::warn!(backend = section.name.as_str(), %error, "cannot tell whether passwords are encrypted; taking them as they stand");
-            Ok(())
         }
     }
+    Ok(section)
 }
 
 fn new_volume_defaults(section: &BackendConfig) -> NewVolumeDefaults {
