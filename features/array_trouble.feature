@@ -6,14 +6,14 @@ Feature: An array that answers late, twice, wrongly or not at all
     Given a cluster of 3 workers
     And a volume db with a conflict delay of 0 s
 
-  @S12 @mutant:reuse-lun-number
+  @S12
   Scenario: An export is carried out but never answered
     Given the next export on the array is carried out but its answer is lost
     When container web on worker1 mounts db until it succeeds
     Then the mount succeeds within 20 s
     And db is exported to worker1 only
 
-  @S12 @late-export @mutant:reuse-lun-number @mutant:skip-validation
+  @S12 @late-export
   Scenario: An export takes effect long after its request timed out
     Given the next export on the array is held back
     And container web on worker1 begins to mount db
@@ -44,7 +44,43 @@ Feature: An array that answers late, twice, wrongly or not at all
     Then the mount of container api is refused or succeeds
     And every acknowledged record of db can be read on the last owner
 
+  @S12 @late-export @mutant:reuse-lun-number
+  Scenario: An export whose answer was given up takes effect when its node has lost the volume
+    Given hpe.conf says "one_host = false"
+    And a volume hot with a conflict delay of 0 s
+    And the next export on the array is held back
+    And container web on worker1 begins to mount hot
+    And the array holds an export of hot back
+    And the mount of container web succeeds within 20 s
+    And container web has written 3 records to hot
+    And container web has 3 records of hot not yet flushed
+    And the plugin on worker1 freezes
+    And container api on worker2 mounts hot
+    And the mount succeeds within 15 s
+    And container api has written 4 records to hot
+    When the held export takes effect
+    Then no write of container web on worker1 is accepted any more
+    And container api can write 2 records to hot
+    When container web on worker1 dies
+    And the plugin on worker1 goes on
+    Then worker1 has no mount and no device of hot within 20 s
+    And hot is exported to worker2 only within 30 s
+
   @S12 @mutant:skip-validation
+  Scenario: An export is answered after another node has taken the volume
+    Given hpe.conf says "one_host = false"
+    And hpe.conf says "array_timeout = 20"
+    And a volume hot with a conflict delay of 0 s
+    And the next export on the array takes 4 s
+    And container web on worker1 begins to mount hot
+    And the array is busy with the export
+    And container api on worker2 mounts hot
+    And the mount succeeds within 4 s
+    And container api has written 4 records to hot
+    Then the mount of container web is refused or succeeds
+    And every acknowledged record of hot can be read on the last owner
+
+  @S12
   Scenario: A node sleeps between its export and its mount and loses the volume meanwhile
     Given the next export on the array is held back
     And container web on worker1 begins to mount db

@@ -7,7 +7,7 @@ Feature: A node that was fenced
     Given a cluster of 3 workers
     And a volume db with a conflict delay of 0 s
 
-  @ghost-write @S5 @M16 @mutant:export-to-quarantined @mutant:already-mounted-is-success
+  @ghost-write @S5 @M16
   Scenario: A fenced node with a dirty cache gets the volume back and never writes the stale cache
     Given container web on worker1 has db mounted
     And container web has written 4 records to db
@@ -40,7 +40,19 @@ Feature: A node that was fenced
     Then worker1 has no mount and no device of db within 30 s
     And worker1 is not in quarantine for db within 30 s
 
-  @M16
+  @S7 @M16 @mutant:already-mounted-is-success
+  Scenario: A node that was fenced while it could not know is asked for another container
+    Given container web on worker1 has db mounted
+    And container web has written 3 records to db
+    And worker1 is cut off from etcd
+    And container api on worker2 mounts db
+    And the mount succeeds within 10 s
+    And container api has written 3 records to db
+    When worker1 is connected to etcd again
+    And container job on worker1 mounts db
+    Then worker2 owns db or the mount has taken it back
+
+  @M16 @mutant:export-to-quarantined
   Scenario: A fenced node that cannot get clean is not given the volume
     Given container web on worker1 has db mounted
     And container web has 2 records of db not yet flushed

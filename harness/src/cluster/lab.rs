@@ -205,15 +205,18 @@ impl Lab {
     /// # Errors
     /// When there is no record of it, or the array has not told it yet.
     pub async fn wwn(&self, volume: &str) -> Result<Wwn> {
-        let known = |wwns: &Mutex<BTreeMap<String, Wwn>>| {
-            wwns.lock().unwrap_or_else(PoisonError::into_inner).get(volume).cloned()
-        };
-        if let Some(wwn) = known(&self.wwns) {
+        if let Some(wwn) = self.known_wwn(volume) {
             return Ok(wwn);
         }
         let wwn = self.record(volume).await?.wwn.with_context(|| format!("the WWN of {volume} is not known yet"))?;
         self.wwns.lock().unwrap_or_else(PoisonError::into_inner).insert(volume.to_owned(), wwn.clone());
         Ok(wwn)
+    }
+
+    /// WWN of a volume that was asked for before.
+    #[must_use]
+    pub fn known_wwn(&self, volume: &str) -> Option<Wwn> {
+        self.wwns.lock().unwrap_or_else(PoisonError::into_inner).get(volume).cloned()
     }
 
     /// Every key and value of the metadata store.

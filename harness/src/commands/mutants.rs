@@ -6,10 +6,14 @@ use anyhow::Result;
 use clap::Args;
 use hpe3par_docker_plugin::fencing::mutants::Mutant;
 use hpe3par_harness::scenarios::run::{Selection, run};
+use hpe3par_harness::simulation::BrokenSeed;
 use serde::Serialize;
 
 use super::simulate::{on_all_cores, options};
 use super::{spinner, usual_features};
+
+/// Seeds run at once before a look at what they found.
+const BATCH: usize = 200;
 
 /// What each of them takes away.
 fn describe(mutant: Mutant) -> &'static str {
@@ -77,8 +81,7 @@ impl Mutants {
         };
         let rows = run(&selection).await?.rows();
         let scenario = rows.into_iter().find(|row| row.failure.is_some());
-        let report = on_all_cores(1..=self.seeds, &options(Some(mutant), 1)?).await?;
-        let broken = report.broken.into_iter().min_by_key(|broken| broken.seed);
+        let broken = self.seed_that_finds(mutant).await?;
         let invariant = broken
             .as_ref()
             .and_then(|broken| broken.violations.first())
@@ -91,6 +94,23 @@ impl Mutants {
             by_seed: broken.map(|broken| broken.seed),
             by_invariant: invariant,
         })
+    }
+}
+
+impl Mutants {
+    /// The first seed whose schedule breaks with the mutant and does not without it.
+    async fn seed_that_finds(&self, mutant: Mutant) -> Result<Option<BrokenSeed>> {
+        for first in (1..=self.seeds).step_by(BATCH) {
+            let seeds = first..=(first + BATCH as u64 - 1).min(self.seeds);
+            let mut broken = on_all_cores(seeds, &options(Some(mutant), 0)?).await?.broken;
+            broken.sort_by_key(|broken| broken.seed);
+            for found in broken {
+                if on_all_cores(found.seed..=found.seed, &options(None, 0)?).await?.is_clean() {
+                    return Ok(Some(found));
+                }
+            }
+        }
+        Ok(None)
     }
 }
 

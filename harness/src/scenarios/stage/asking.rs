@@ -265,10 +265,16 @@ impl Stage {
         }
         let (id, volume) = (holder.mount_id(), volume.to_owned());
         let what = format!("mount of {volume} for {holder} on {worker}");
+        let (witness, wwn, node) = (self.lab()?.witness().clone(), self.lab()?.known_wwn(&volume), worker.to_owned());
         Ok(tokio::spawn(async move {
             let begun = Instant::now();
             let answer = loop {
-                match client.mount(&volume, &id).await {
+                let request = wwn.as_ref().map(|wwn| (wwn, witness.mount_asked(&node, wwn)));
+                let answer = client.mount(&volume, &id).await;
+                if let Some((wwn, request)) = request {
+                    witness.mount_answered(&node, wwn, request, answer.clone().map_err(|error| error.to_string()));
+                }
+                match answer {
                     Err(_) if patience == Patience::UntilItSucceeds && begun.elapsed() < ANY => {
                         tokio::time::sleep(REPEAT).await
                     }

@@ -120,19 +120,38 @@ impl Stage {
         Ok(())
     }
 
+    /// The next export is carried out, and answered, this much later.
+    ///
+    /// # Errors
+    /// When there is no lab.
+    pub fn delay_next_export(&mut self, time: Duration) -> Result<()> {
+        let fault = FaultKind::Delay { delay_ms: u64::try_from(time.as_millis())? };
+        let id = self.fault(FaultRule::new(Some(Channel::Wsapi), "POST /vluns", fault).on(Trigger::first(1)))?;
+        self.notes.insert("held export".to_owned(), id.0.to_string());
+        Ok(())
+    }
+
+    /// Waits until the export that is to be held back or delayed has come.
+    ///
+    /// # Errors
+    /// When it does not come.
+    pub async fn export_has_come(&self) -> Result<()> {
+        let rule = RuleId(self.notes.get("held export").context("no export is to be held")?.parse()?);
+        let array = self.lab()?.array().handle();
+        let struck = || async {
+            let counters = array.with_faults(|plan| plan.counters(rule)).unwrap_or_default();
+            if counters.struck > 0 { Ok(()) } else { Err("no export has come") }
+        };
+        Ok(wait_for_condition("an export to come", SOON * 2, struck).await?)
+    }
+
     /// The array holds an export of a volume back; its host and LUN number are noted.
     ///
     /// # Errors
     /// When no export came.
     pub async fn export_is_held(&mut self, volume: &str) -> Result<()> {
+        self.export_has_come().await?;
         let lab = self.lab()?;
-        let rule = RuleId(self.notes.get("held export").context("no export is to be held")?.parse()?);
-        let array = lab.array().handle();
-        let struck = || async {
-            let counters = array.with_faults(|plan| plan.counters(rule)).unwrap_or_default();
-            if counters.struck > 0 { Ok(()) } else { Err("no export has come") }
-        };
-        wait_for_condition("an export to be held back", SOON * 2, struck).await?;
         let record = lab.record(volume).await?;
         let owner = record.ownership.owner().context("nobody owns the volume that is being exported")?;
         let attempt = record.ownership.stage().and_then(|stage| stage.attempt()).context("no export is under way")?;

@@ -14,6 +14,16 @@ async fn slow_export(stage: &mut Stage, time: u64) -> Done {
     Ok(())
 }
 
+#[given(expr = "the next export on the array takes {int} s")]
+async fn slow_once(stage: &mut Stage, time: u64) -> Done {
+    Ok(stage.delay_next_export(seconds(time))?)
+}
+
+#[given(expr = "the array is busy with the export")]
+async fn busy_with_export(stage: &mut Stage) -> Done {
+    Ok(stage.export_has_come().await?)
+}
+
 #[given(expr = "the next export on the array is carried out but its answer is lost")]
 async fn answer_lost(stage: &mut Stage) -> Done {
     let rule = FaultRule::new(Some(Channel::Wsapi), "POST /vluns", FaultKind::Reset).on(Trigger::first(1));

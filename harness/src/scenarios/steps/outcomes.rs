@@ -46,6 +46,7 @@ async fn every_one(stage: &mut Stage) -> Done {
     Ok(stage.all_succeeded()?)
 }
 
+#[given(expr = "the mount of {holder} succeeds within {int} s")]
 #[then(expr = "the mount of {holder} succeeds within {int} s")]
 async fn mount_succeeds(stage: &mut Stage, holder: Holder, limit: u64) -> Done {
     stage.await_mount(&holder, seconds(limit)).await?;
