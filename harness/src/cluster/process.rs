@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::log_buffer::LogBuffer;
+use super::panics;
 use super::wait::wait_for_condition;
 
 /// How a plugin that ended by itself ended.
@@ -48,7 +49,9 @@ impl PluginProcess {
         let freezer = Freezer { frozen: Arc::default(), requests };
         let (subscriber, their_stop, their_kill, frozen) =
             (log.subscriber(), stop.clone(), kill.clone(), freezer.frozen.clone());
+        let their_log = log.clone();
         let run = move || {
+            let _heard = panics::written_to(their_log);
             tracing::dispatcher::with_default(&subscriber, || {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
                 let runtime = match runtime {

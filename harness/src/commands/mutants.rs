@@ -125,7 +125,7 @@ fn print(matrix: &[Found]) {
         println!("{}: {}", found.mutant, found.takes_away);
         match (&found.by_scenario, &found.by_check) {
             (Some(scenario), Some(check)) => {
-                println!("  killed by scenario  {scenario}\n                      {check}")
+                println!("  killed by scenario  {scenario}\n                      {check}");
             }
             _ => println!("  SURVIVED the scenarios"),
         }

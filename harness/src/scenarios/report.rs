@@ -166,7 +166,7 @@ impl Progress {
                 self.report.fail(&place, format!("no step is defined for '{}'", step.value));
             }
             Scenario::Hook(_, Hook::Failed(_, what)) => {
-                self.report.fail(&place, format!("the checks after it: {}", words(what.as_ref())))
+                self.report.fail(&place, format!("the checks after it: {}", words(what.as_ref())));
             }
             Scenario::Finished => {
                 if let Some(row) = self.report.end(&place, feature, scenario, at) {

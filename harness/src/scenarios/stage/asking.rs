@@ -276,7 +276,7 @@ impl Stage {
                 }
                 match answer {
                     Err(_) if patience == Patience::UntilItSucceeds && begun.elapsed() < ANY => {
-                        tokio::time::sleep(REPEAT).await
+                        tokio::time::sleep(REPEAT).await;
                     }
                     answer => break answer,
                 }

@@ -13,6 +13,7 @@ use super::meddling::Where;
 use crate::checks::{ExportRule, Remains, Rules, Violation, check, check_leaks, scan_for_secrets};
 use crate::cluster::configuration::ARRAY_PASSWORD;
 use crate::cluster::lab::Lab;
+use crate::cluster::panics;
 use crate::cluster::wait::wait_for_condition;
 use crate::cluster::witness::node_name;
 use crate::scenarios::holder::Holder;
@@ -41,6 +42,15 @@ impl Stage {
         self.nothing_is_left().await?;
         let violations = self.violations().await?;
         ensure!(violations.is_empty(), "{}", told(&violations));
+        self.nobody_panicked()
+    }
+
+    fn nobody_panicked(&self) -> Result<()> {
+        for worker in self.lab()?.workers() {
+            let log = worker.log().text();
+            let told = log.lines().skip_while(|line| !line.starts_with(panics::MARK)).take(2).collect::<Vec<_>>();
+            ensure!(told.is_empty(), "the plugin on {}: {}", worker.name(), told.join(" "));
+        }
         Ok(())
     }
 
