@@ -30,6 +30,9 @@ pub enum What {
     RecordChanged,
     Claims,
     AddsReference,
+    FindsMountGone,
+    MountsAgain,
+    MountVanishes,
     ListsRows,
     ReadsRecordBeforeRemoval,
     Removes,
@@ -104,6 +107,11 @@ impl Event {
             What::RecordChanged => write!(f, "{node}: the record changed meanwhile; decides anew"),
             What::Claims => write!(f, "{node}: claims the volume in a new epoch"),
             What::AddsReference => write!(f, "{node}: adds a reference, answers success"),
+            What::FindsMountGone => {
+                write!(f, "{node}: Mount. The mount has vanished, the device of its own export is there")
+            }
+            What::MountsAgain => write!(f, "{node}: mounts the device again"),
+            What::MountVanishes => write!(f, "{node}: somebody unmounts the volume by hand"),
             What::ListsRows => write!(f, "{node}: lists the volume's exports"),
             What::ReadsRecordBeforeRemoval => {
                 write!(f, "{node}: reads the record: still the owner, so every listed row is of this epoch or older")
@@ -147,7 +155,7 @@ impl Event {
             What::ReconcileCleans => {
                 write!(f, "{node}: reconciliation finds leftovers of a volume it does not own; cleans")
             }
-            What::ReconcileClears => write!(f, "{node}: reconciliation finds nothing left here"),
+            What::ReconcileClears => write!(f, "{node}: reconciliation finds nothing of the lost volume left here"),
             What::WritesBack => write!(f, "{node}: writes its cache back"),
             What::WriteBackFails => write!(f, "{node}: cannot write back, no path works; tries again later"),
             What::Unmounts => write!(f, "{node}: unmounts the filesystem"),

@@ -93,7 +93,7 @@ fn run_check(check: &Check) -> ExitCode {
         Outcome::Broken { path, violation } => {
             match retell(&settings, path, limits.exchange_nodes) {
                 Some(story) => println!("BROKEN in {} steps:\n{story}", story.events.len()),
-                None => println!("BROKEN: {violation}"),
+                None => println!("BROKEN: {violation}\nThe way there cannot be retold: the model itself is at fault"),
             }
             ExitCode::FAILURE
         }

@@ -58,3 +58,42 @@ fn sources_by_target(count: usize, steps: &[(u32, u32)]) -> (Vec<usize>, Vec<u32
     }
     (starts, sources)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::checker::{Outcome, States};
+    use crate::state::{Epoch, Lun, LunSet};
+
+    fn served_by_a() -> State {
+        let mut state = State::initial(0);
+        let lun = Lun::at(0).unwrap();
+        state.record.epoch = Epoch(1);
+        state.record.ownership = Ownership::Owned { owner: NodeId::A, this_boot: true, stage: Stage::Mounted(lun) };
+        state.array.vluns[NodeId::A] = LunSet::of(lun);
+        state.nodes[NodeId::A].kernel.scanned = LunSet::of(lun);
+        state.nodes[NodeId::A].kernel.filesystem = Filesystem::Mounted;
+        state.nodes[NodeId::A].kernel.mounted_in = Epoch(1);
+        state
+    }
+
+    #[test]
+    fn a_state_without_a_way_back_is_named() {
+        let states: States = [State::initial(0), State::initial(1), served_by_a()].into_iter().collect();
+        // 0 leads to the mount, 1 leads only to itself, and the mount leads to both.
+        let exploration = Exploration {
+            outcome: Outcome::Exhausted,
+            states,
+            steps: 4,
+            depth: 1,
+            cut: 0,
+            fault_free: vec![(0, 2), (1, 1), (2, 0), (2, 1)],
+            took: Duration::ZERO,
+        };
+        assert_eq!(stuck(&exploration, Some(NodeId::A)), [1]);
+        assert_eq!(stuck(&exploration, None), [1]);
+        assert_eq!(stuck(&exploration, Some(NodeId::B)), [0, 1, 2]);
+    }
+}

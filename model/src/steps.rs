@@ -60,6 +60,7 @@ impl Steps<'_> {
             Step::AskExports => self.list_for_decision(node),
             Step::OpenTakeover => self.open_takeover(node),
             Step::Claim => self.claim(node),
+            Step::Remount => self.remount(node),
             Step::AddReference => self.add_reference(node),
             Step::ListRows => self.list_rows(node),
             Step::CheckBeforeRemoval => self.check_before_removal(node),

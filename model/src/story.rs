@@ -6,7 +6,7 @@ use std::fmt;
 use crate::event::{Event, What};
 use crate::properties::Violation;
 use crate::settings::Settings;
-use crate::state::canonical::canonical;
+use crate::state::canonical::differ_by_names_only;
 use crate::state::{Lun, NodeId, State};
 use crate::steps::{Transition, steps_from};
 
@@ -27,7 +27,6 @@ pub struct Story {
 /// `None` only if the path is not one of these settings.
 #[must_use]
 pub fn retell(settings: &Settings, path: &[State], exchange_nodes: bool) -> Option<Story> {
-    let rename = |state: &State| canonical(state, settings.nodes, exchange_nodes);
     let mut at = State::initial(settings.faults);
     let mut numbers = Numbers::default();
     let mut events = Vec::new();
@@ -35,7 +34,9 @@ pub fn retell(settings: &Settings, path: &[State], exchange_nodes: bool) -> Opti
     for wanted in path.iter().skip(1) {
         out.clear();
         steps_from(&at, settings, &mut out);
-        let taken = out.iter().find(|transition| rename(&transition.state) == *wanted)?;
+        let leads_there =
+            |step: &&Transition| differ_by_names_only(&step.state, wanted, settings.nodes, exchange_nodes);
+        let taken = out.iter().find(leads_there)?;
         events.push((taken.event, numbers.after(taken)));
         at = taken.state;
     }

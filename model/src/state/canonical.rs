@@ -22,6 +22,23 @@ pub fn canonical(state: &State, nodes: usize, exchange_nodes: bool) -> State {
     renamed
 }
 
+/// Whether two states differ by names only. [`canonical`] may leave such states apart where nodes are hard to tell
+/// from each other; that costs states, not truth.
+#[must_use]
+pub fn differ_by_names_only(one: &State, other: &State, nodes: usize, exchange_nodes: bool) -> bool {
+    let wanted = canonical(other, nodes, false);
+    let orders = ORDERS.iter().filter(|order| order[nodes..] == NodeId::ALL[nodes..]);
+    orders
+        .take(if exchange_nodes { ORDERS.len() } else { 1 })
+        .any(|order| canonical(&exchange(one, *order), nodes, false) == wanted)
+}
+
+/// Every order of the nodes, the present one first.
+const ORDERS: [[NodeId; 3]; 6] = {
+    use NodeId::{A, B, C};
+    [[A, B, C], [B, A, C], [A, C, B], [C, B, A], [B, C, A], [C, A, B]]
+};
+
 /// Forgets what nothing will ask for any more.
 fn forget(state: &mut State) {
     for node in &mut state.nodes.0 {
@@ -43,11 +60,13 @@ fn forget(state: &mut State) {
         operation.fresh &= deciding;
         operation.awaits_burned &= fencing || operation.step == Step::NextAttempt;
         operation.attempt_written &= fencing;
-        if operation.step != Step::Claim {
+        if operation.step != Step::Claim || !operation.fresh {
             operation.ended = NodeSet::default();
         }
         let epoch_is_over = (cleaning && operation.after != After::Release)
-            || matches!(operation.step, Step::ClearQuarantine | Step::UndoExport);
+            || matches!(operation.step, Step::ClearQuarantine | Step::UndoExport)
+            || (operation.after == After::ClearQuarantine
+                && matches!(operation.step, Step::ListOwn | Step::RemoveOwn | Step::ReadBackOwn));
         if deciding || epoch_is_over {
             operation.epoch = state.record.epoch;
         }
@@ -260,4 +279,67 @@ fn exchange(state: &State, order: [NodeId; 3]) -> State {
         node
     }));
     moved
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::settings::{Guard, Settings};
+    use crate::steps::{Transition, steps_from};
+
+    /// What can follow a state.
+    fn future(state: &State, settings: &Settings) -> Vec<Transition> {
+        let mut out: Vec<Transition> = Vec::new();
+        steps_from(state, settings, &mut out);
+        out
+    }
+
+    /// Every step of the one has its like among the steps of the other. Steps that change nothing but names or what
+    /// is forgotten count for nothing.
+    fn includes(one: &State, other: &State, settings: &Settings, exchange_nodes: bool) -> bool {
+        let alike = |a: &State, b: &State| differ_by_names_only(a, b, settings.nodes, exchange_nodes);
+        let others = future(other, settings);
+        future(one, settings).iter().all(|step| {
+            let same = |like: &Transition| {
+                like.event.fault == step.event.fault
+                    && like.violation.is_some() == step.violation.is_some()
+                    && alike(&like.state, &step.state)
+            };
+            (step.violation.is_none() && alike(&step.state, one)) || others.iter().any(same)
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(400))]
+        #[test]
+        fn renaming_changes_no_future(
+            choices in proptest::collection::vec(any::<u16>(), 1..120),
+            nodes in 2usize..=3,
+            switches in any::<[bool; 3]>(),
+            removed in proptest::sample::select(Guard::ALL.to_vec()),
+            with_guard_off in any::<bool>(),
+        ) {
+            let [one_host, autoscan, early_removal] = switches;
+            let removed = if with_guard_off { vec![removed] } else { Vec::new() };
+            let settings = Settings { nodes, faults: 4, one_host, autoscan, early_removal, removed };
+            let mut state = State::initial(settings.faults);
+            let mut out: Vec<Transition> = Vec::new();
+            for choice in choices {
+                for exchange_nodes in [false, true] {
+                    let renamed = canonical(&state, nodes, exchange_nodes);
+                    prop_assert!(differ_by_names_only(&state, &renamed, nodes, exchange_nodes));
+                    prop_assert!(includes(&state, &renamed, &settings, exchange_nodes));
+                    prop_assert!(includes(&renamed, &state, &settings, exchange_nodes));
+                }
+                out.clear();
+                steps_from(&state, &settings, &mut out);
+                if out.is_empty() {
+                    break;
+                }
+                state = out[usize::from(choice) % out.len()].state;
+            }
+        }
+    }
 }

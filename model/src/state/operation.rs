@@ -14,6 +14,8 @@ pub enum Step {
     OpenTakeover,
     /// Mount: become owner.
     Claim,
+    /// Mount: the mount vanished, the device is still there; mount it again.
+    Remount,
     /// Mount: record that it is mounted here already.
     AddReference,
     /// Fence: list all exports.

@@ -40,7 +40,10 @@ impl Steps<'_> {
             });
         }
         self.step(node, What::ShutsDown, |state| {
-            state.nodes[node].kernel.filesystem = Filesystem::ShutDown;
+            let filesystem = &mut state.nodes[node].kernel.filesystem;
+            if *filesystem == Filesystem::Mounted {
+                *filesystem = Filesystem::ShutDown;
+            }
             next(state, node, Step::FailQueue);
         });
     }
@@ -73,6 +76,8 @@ impl Steps<'_> {
         match operation.after {
             After::Decide => Self::idle(state, node),
             After::Release => operation.step = Step::ListOwn,
+            // Where nobody has finished revoking, no own export is left behind either.
+            After::ClearQuarantine if state.record.unverified.contains(node) => operation.step = Step::ListOwn,
             After::ClearQuarantine => operation.step = Step::ClearQuarantine,
             After::UndoExport => match operation.attempt {
                 None => Self::idle(state, node),

@@ -3,7 +3,7 @@
 use super::Steps;
 use super::fencing::{hits_export_in_force, vlun_goes};
 use crate::event::What;
-use crate::state::{Kernel, NodeId, NodeSet, Operation, Ownership, State, Step, Takeover};
+use crate::state::{Filesystem, Kernel, NodeId, NodeSet, Operation, Ownership, State, Step, Takeover};
 
 impl Steps<'_> {
     pub(super) fn of_environment(&mut self, node: NodeId) {
@@ -13,6 +13,7 @@ impl Steps<'_> {
             self.step(node, What::ArraySettles, |state| state.nodes[node].kernel.in_flight = false);
         }
         self.plugin_restarts(node);
+        self.mount_vanishes(node);
         self.node_reboots(node);
     }
 
@@ -70,6 +71,17 @@ impl Steps<'_> {
     fn plugin_restarts(&mut self, node: NodeId) {
         if self.operation(node).step != Step::Idle {
             self.fault(node, What::PluginRestarts, None, |state| Self::idle(state, node));
+        }
+    }
+
+    /// Somebody unmounts the volume by hand, which writes back what there is. Not in the middle of an operation:
+    /// what a Mount has just verified it may answer.
+    fn mount_vanishes(&mut self, node: NodeId) {
+        let idle = self.operation(node).step == Step::Idle;
+        if idle && self.from.nodes[node].kernel.filesystem == Filesystem::Mounted && self.from.is_live(node) {
+            self.fault(node, What::MountVanishes, None, |state| {
+                state.nodes[node].kernel.filesystem = Filesystem::Absent;
+            });
         }
     }
 

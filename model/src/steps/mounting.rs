@@ -5,7 +5,8 @@ use crate::event::What;
 use crate::properties::Violation;
 use crate::settings::Guard;
 use crate::state::{
-    After, Filesystem, Kernel, LunSet, NodeId, NodeSet, Operation, Ownership, PerNode, Stage, State, Step, Takeover,
+    After, Epoch, Filesystem, Kernel, LunSet, NodeId, NodeSet, Operation, Ownership, PerNode, Stage, State, Step,
+    Takeover,
 };
 
 impl Steps<'_> {
@@ -38,6 +39,13 @@ impl Steps<'_> {
                     next(state, node, Step::AddReference);
                 }),
             };
+        }
+        let vanished = kernel.filesystem == Filesystem::Absent && !kernel.scanned.is_empty() && through_export;
+        if vanished && this_boot && matches!(stage, Stage::Mounted(_)) {
+            return self.step(node, What::FindsMountGone, |state| {
+                Self::begin(state, node, After::Decide);
+                next(state, node, Step::Remount);
+            });
         }
         if self.counts_as_clean(node) {
             return self.ask_exports(node);
@@ -130,6 +138,18 @@ impl Steps<'_> {
         });
     }
 
+    /// Mounts the device again, if it still works; the Mount then decides anew.
+    pub(super) fn remount(&mut self, node: NodeId) {
+        if !self.from.is_live(node) {
+            return self.step(node, What::MountFails, |state| next(state, node, Step::DropDevice));
+        }
+        let epoch = self.operation(node).epoch;
+        self.step(node, What::MountsAgain, |state| {
+            mounted(state, node, epoch);
+            Self::idle(state, node);
+        });
+    }
+
     pub(super) fn add_reference(&mut self, node: NodeId) {
         if !self.still_owner(node) {
             return self.step(node, What::RecordChanged, |state| Self::idle(state, node));
@@ -165,13 +185,7 @@ impl Steps<'_> {
         }
         let epoch = self.operation(node).epoch;
         self.step(node, What::MountsFilesystem, |state| {
-            let kernel = &mut state.nodes[node].kernel;
-            if kernel.filesystem == Filesystem::Absent {
-                kernel.mounted_in = epoch;
-            }
-            // A filesystem that is still alive in the kernel is the one that gets mounted again, cache and all.
-            kernel.filesystem = Filesystem::Mounted;
-            state.seen.mounted = state.seen.mounted.max(epoch);
+            mounted(state, node, epoch);
             next(state, node, Step::Verify);
         });
     }
@@ -218,6 +232,17 @@ impl Steps<'_> {
             Self::leave(state, node);
         });
     }
+}
+
+/// The kernel mounts the filesystem. One that is still alive in the kernel is the one that gets mounted again,
+/// cache and all.
+fn mounted(state: &mut State, node: NodeId, epoch: Epoch) {
+    let kernel = &mut state.nodes[node].kernel;
+    if kernel.filesystem == Filesystem::Absent {
+        kernel.mounted_in = epoch;
+    }
+    kernel.filesystem = Filesystem::Mounted;
+    state.seen.mounted = state.seen.mounted.max(epoch);
 }
 
 /// What a Mount's success promises: ownership in this epoch, and a mount of this epoch through the export in force.

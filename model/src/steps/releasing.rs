@@ -78,9 +78,13 @@ impl Steps<'_> {
 
     fn own_listed(&mut self, node: NodeId, what: What) {
         let own = self.from.array.vluns[node];
+        let last = match self.operation(node).after {
+            After::ClearQuarantine => Step::ClearQuarantine,
+            _ => Step::Free,
+        };
         self.step(node, what, |state| {
             state.nodes[node].operation.rows[node] = own;
-            next(state, node, if own.is_empty() { Step::Free } else { Step::RemoveOwn });
+            next(state, node, if own.is_empty() { last } else { Step::RemoveOwn });
         });
     }
 
