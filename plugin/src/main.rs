@@ -1,5 +1,8 @@
 //! The program: `serve` runs the plugin, `check-config` reads its configuration aloud.
 
+#[cfg(all(feature = "mutants", not(debug_assertions)))]
+compile_error!("the feature `mutants` puts known safety defects in; no program is ever built with it");
+
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

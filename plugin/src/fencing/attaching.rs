@@ -55,7 +55,7 @@ impl Driver {
         caller: &Caller,
     ) -> Result<Mounted, FenceError> {
         let exported = self.fence_and_export(claimed).await?;
-        let (device, ports) = self.attach(claimed, round, exported).await?;
+        let (device, ports) = self.attach(&claimed.loaded.record, round, exported).await?;
         self.ensure_filesystem(claimed, &device).await?;
         self.mount_device(&device, &round.mount_dir).await?;
         self.parts.node.set_root_access(&round.mount_dir, claimed.loaded.record.access).await?;
@@ -71,13 +71,13 @@ impl Driver {
         self.commit_mount(claimed, round, &device, &ports, exported, mount_id, caller).await
     }
 
-    async fn attach(
+    pub(super) async fn attach(
         &self,
-        claimed: &Claimed,
+        record: &VolumeRecord,
         round: &Round,
         attempt: Attempt,
     ) -> Result<(Device, Vec<TargetPort>), FenceError> {
-        let backend = self.backend(&claimed.loaded.record)?;
+        let backend = self.backend(record)?;
         let ports = backend.array.target_ports().await?;
         self.parts.node.purge_stale_lun(attempt.lun).await?;
         let request = AttachRequest {
@@ -154,9 +154,11 @@ impl Driver {
         for _ in 0..COMMIT_TRIES {
             let mut record = claimed.loaded.record.clone();
             info.mount_ids = record.references(&me.node, &me.boot).to_vec();
+            let held = info.mount_ids.len();
             if caller.is_waiting() {
                 references::add(&mut info.mount_ids, mount_id);
             }
+            let added = info.mount_ids.len() > held;
             if let Ownership::Owned { owner, .. } = record.ownership {
                 record.ownership = Ownership::Owned { owner, stage: Stage::Mounted(Some(attempt)) };
             }
@@ -167,7 +169,7 @@ impl Driver {
             match self.save(&claimed.loaded, record).await {
                 Ok(Some(saved)) => {
                     claimed.loaded = saved;
-                    return self.committed(claimed, &info, mount_id, caller).await;
+                    return self.committed(claimed, &info, added.then_some((mount_id, caller))).await;
                 }
                 Ok(None) => self.refresh(claimed).await?,
                 Err(FenceError::Store(StoreError::Unavailable { .. })) => {
@@ -175,7 +177,7 @@ impl Driver {
                     tokio::time::sleep(COMMIT_PAUSE).await;
                     self.refresh(claimed).await?;
                     if claimed.loaded.record.path_info.get(&me.node) == Some(&info) {
-                        return self.committed(claimed, &info, mount_id, caller).await;
+                        return self.committed(claimed, &info, added.then_some((mount_id, caller))).await;
                     }
                 }
                 Err(error) => return Err(error),
@@ -190,11 +192,10 @@ impl Driver {
         &self,
         claimed: &Claimed,
         info: &PathInfo,
-        mount_id: &str,
-        caller: &Caller,
+        added: Option<(&str, &Caller)>,
     ) -> Result<Mounted, FenceError> {
         self.journal_mounted(&claimed.loaded.record).await?;
-        if !info.mount_ids.is_empty() {
+        if let Some((mount_id, caller)) = added {
             self.forget_departed(claimed.loaded.clone(), mount_id, caller).await?;
         }
         Ok(Mounted { mountpoint: info.mount_dir.clone(), device: info.path.clone() })

@@ -141,6 +141,9 @@ impl Driver {
     /// proven before (every quarantined node revoked) is not proven again.
     async fn revoke_all(&self, claimed: &mut Claimed) -> Result<(), FenceError> {
         let mut seen = self.see_exports(&claimed.loaded).await?;
+        if seen.node_hosts.is_empty() {
+            seen.node_hosts = self.node_hosts(&claimed.loaded.record).await?;
+        }
         let proven = claimed.loaded.record.quarantine.values().all(|lost| lost.revoked);
         if seen.rows.is_empty() && proven {
             return Ok(());

@@ -10,8 +10,8 @@ use super::error::FenceError;
 use super::mounting::Round;
 use super::refusal::Refusal;
 use crate::array::Wwn;
-use crate::node::{Device, LocalTruth, Use};
-use crate::volume::record::VolumeRecord;
+use crate::node::{Device, LocalTruth, NodeError, Use};
+use crate::volume::record::{Epoch, VolumeRecord};
 
 /// How often the exclusive open is tried before a device counts as busy, and the pause between tries.
 const IDLE_TRIES: usize = 4;
@@ -56,11 +56,17 @@ impl Driver {
             return Ok(TakenDown::StillUsed);
         }
         for dir in &local.mounted_at {
-            node.sync_filesystem(dir).await?;
+            match node.sync_filesystem(dir).await {
+                Err(error @ NodeError::Failed { .. }) => {
+                    // What the kernel could not write back it will not write back by waiting; unmounting says the rest.
+                    tracing::error!(%error, "writing back failed; unmounting all the same");
+                }
+                other => other?,
+            }
         }
         for dir in &local.mounted_at {
             match node.unmount(dir).await {
-                Err(crate::node::NodeError::Busy { .. }) => return Ok(TakenDown::StillUsed),
+                Err(NodeError::Busy { .. }) => return Ok(TakenDown::StillUsed),
                 other => other?,
             }
         }
@@ -132,13 +138,18 @@ impl Driver {
         if !lost && !local.mounted_at.iter().all(|dir| self.is_ours(dir)) {
             return Err(Refusal::MountedByOthers { at: local.mounted_at }.into());
         }
+        if !lost && record.epoch == Epoch(0) {
+            // A mount of the earlier plugin that no record explains: nobody took it, so it is written back in order.
+            return self.take_down(&wwn, &local).await.map(|_| ());
+        }
         self.drop_fenced(&record, &wwn, &local).await
     }
 
     /// The directory is one this plugin mounts volumes at.
     fn is_ours(&self, dir: &Path) -> bool {
         let of_earlier_settings = || self.journal_entries().iter().any(|entry| entry.mount_dir == dir);
-        dir.to_string_lossy().starts_with(&self.parts.mount_prefix) || of_earlier_settings()
+        let device_name = dir.to_str().and_then(|dir| dir.strip_prefix(self.parts.mount_prefix.as_str()));
+        device_name.is_some_and(|name| !name.is_empty() && !name.contains('/')) || of_earlier_settings()
     }
 
     async fn is_idle(&self, device: &Device) -> Result<bool, FenceError> {
@@ -159,7 +170,7 @@ impl Driver {
         if left.is_clean() {
             return Ok(());
         }
-        Err(crate::node::NodeError::Failed {
+        Err(NodeError::Failed {
             step: "proving the node clean",
             object: wwn.to_string(),
             reason: format!("{when} there is still {left:?}"),

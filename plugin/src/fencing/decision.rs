@@ -144,7 +144,8 @@ pub fn next_mount_step(facts: &MountFacts<'_>) -> MountStep {
 /// This node owns the volume, in this boot or an earlier one.
 fn own(facts: &MountFacts<'_>, owner: &Owner) -> MountStep {
     let export = facts.record.ownership.stage().and_then(Stage::attempt);
-    let through_export = export.is_none_or(|attempt| facts.local.luns.contains(&attempt.lun));
+    let through_export =
+        export.is_none_or(|attempt| facts.local.luns.is_empty() || facts.local.luns.contains(&attempt.lun));
     let mounted = facts.local.is_mounted_at(facts.mount_dir) && through_export;
     let this_boot = owner.boot == facts.me.boot;
     let adoptable = owner.boot == BootId::unknown();
@@ -304,7 +305,7 @@ fn named(record: &VolumeRecord, exports: &ExportsSeen, host: &HostName) -> bool 
 
 /// The earlier plugin did not write which host an owner is. If just one host is left unexplained, it is that one.
 fn exports_of_migrated_owner<'e>(record: &VolumeRecord, exports: &'e ExportsSeen) -> Option<&'e HostName> {
-    let lost = record.quarantine.values().any(|q| q.host.is_none());
+    let lost = record.quarantine.values().any(|q| q.host.is_none() && !q.revoked);
     if !lost && record.ownership.owner().is_none_or(|owner| owner.host.is_some()) {
         return None;
     }
@@ -313,7 +314,7 @@ fn exports_of_migrated_owner<'e>(record: &VolumeRecord, exports: &'e ExportsSeen
     hosts.first().copied().filter(|_| hosts.len() == 1)
 }
 
-fn describe(row: &VlunRow) -> String {
+pub(super) fn describe(row: &VlunRow) -> String {
     match row {
         VlunRow::Template(export) => match &export.to {
             crate::array::ExportTarget::Host(host) => format!("host {host}, LUN {}", export.lun),

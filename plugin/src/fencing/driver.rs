@@ -91,7 +91,7 @@ pub struct Driver {
     pub(super) hosts: Mutex<BTreeMap<String, HostCell>>,
     pub(super) stuck: Mutex<BTreeMap<VolumeId, Instant>>,
     pub(super) unclaimed: Mutex<BTreeMap<VolumeId, Instant>>,
-    pub(super) burned_since: Mutex<BTreeMap<(VolumeId, Lun), Instant>>,
+    pub(super) burned_since: Mutex<BTreeMap<(VolumeId, (HostName, Lun)), Instant>>,
     pub(super) here: Mutex<BTreeMap<VolumeId, JournalEntry>>,
     pub(super) seen: Mutex<BTreeMap<VolumeId, VolumeRecord>>,
     pub(super) store_away: AtomicBool,

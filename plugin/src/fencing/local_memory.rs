@@ -110,6 +110,7 @@ impl Driver {
         }
         references::drop_one(&mut entry.mount_ids, mount_id);
         entry.ahead_of_store = true;
+        self.write_journal(entry.clone()).await?;
         if entry.mount_ids.is_empty() {
             let local = self.parts.node.inspect(&entry.wwn).await?;
             if local.filesystem_dead {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -13,7 +14,7 @@ use super::driver::{Driver, Loaded};
 use super::error::FenceError;
 use super::references;
 use super::refusal::Refusal;
-use crate::array::Wwn;
+use crate::array::{Channel, Wwn};
 use crate::docker::driver::{Caller, Mounted};
 use crate::node::{LocalTruth, registration};
 use crate::store::{Change, Guard, Revision, Transaction, keys};
@@ -130,7 +131,12 @@ impl Driver {
     pub(super) async fn see_exports(&self, loaded: &Loaded) -> Result<ExportsSeen, FenceError> {
         let record = &loaded.record;
         let my_host = self.my_host(record).await?;
-        let rows = self.read_exports(record).await?;
+        let mut rows = self.read_exports(record).await?;
+        let mine = record.ownership.owner().is_some_and(|owner| owner.node == self.parts.me.node);
+        if rows.is_empty() && mine && !self.is_exported_to_nobody(record).await? {
+            // An owner must not conclude from one empty answer that its export is gone.
+            rows = self.backend(record)?.array.exports_of(&record.array_name, Channel::Cli).await?;
+        }
         let node_hosts = if rows.iter().all(|row| row.host() == Some(&my_host)) {
             BTreeMap::new()
         } else {
@@ -185,11 +191,16 @@ impl Driver {
         }
         let Some(info) = record.path_info.get_mut(&me.node) else { return Ok(None) };
         info.boot_id = me.boot.clone();
+        let held = info.mount_ids.len();
         references::add(&mut info.mount_ids, mount_id);
+        let added = info.mount_ids.len() > held;
         let answer = answer(info.path.clone());
         let Some(saved) = self.save(&round.loaded, record).await? else { return Ok(None) };
         self.journal_mounted(&saved.record).await?;
-        self.forget_departed(saved, mount_id, caller).await?;
+        self.stuck.lock().unwrap_or_else(PoisonError::into_inner).remove(&saved.record.id);
+        if added {
+            self.forget_departed(saved, mount_id, caller).await?;
+        }
         Ok(Some(answer))
     }
 
@@ -203,22 +214,36 @@ impl Driver {
         if caller.is_waiting() {
             return Ok(());
         }
-        let mut record = saved.record.clone();
-        if let Some(info) = record.path_info.get_mut(&self.parts.me.node) {
-            references::drop_one(&mut info.mount_ids, mount_id);
-        }
-        if let Some(saved) = self.save(&saved, record).await? {
-            self.journal_mounted(&saved.record).await?;
+        let (id, epoch) = (saved.record.id, saved.record.epoch);
+        let mut current = Some(saved);
+        while let Some(loaded) = current.filter(|loaded| loaded.record.epoch == epoch) {
+            let mut record = loaded.record.clone();
+            if let Some(info) = record.path_info.get_mut(&self.parts.me.node) {
+                references::drop_one(&mut info.mount_ids, mount_id);
+            }
+            if let Some(saved) = self.save(&loaded, record).await? {
+                return self.journal_mounted(&saved.record).await;
+            }
+            current = self.load(id).await?;
         }
         Ok(())
     }
 
-    /// The mount vanished, the device is still attached through this epoch's export: mount it again.
+    /// The mount vanished, the device is still attached through this epoch's export: prove its identity, mount it again.
     async fn remount(&self, round: &Round) -> Result<(), FenceError> {
-        let Some(device) = &round.local.device else { return Ok(()) };
-        info!(volume = %round.loaded.record.display_name, dir = %round.mount_dir.display(), "the mount vanished; mounting the device again");
-        if let Err(error) = self.parts.node.mount(device, &round.mount_dir).await {
+        let record = &round.loaded.record;
+        let Some(attempt) = record.ownership.stage().and_then(Stage::attempt) else { return Ok(()) };
+        info!(volume = %record.display_name, dir = %round.mount_dir.display(), "the mount vanished; mounting the device again");
+        let again = match self.attach(record, round, attempt).await {
+            Ok((device, _)) => self.parts.node.mount(&device, &round.mount_dir).await.map_err(FenceError::from),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = again {
             warn!(%error, "mounting again failed; taking the device down instead");
+            if let Some(device) = &round.local.device {
+                // Nothing is mounted, so nothing can be lost by it; a map that queues would never go.
+                self.parts.node.fail_queued_io(device).await?;
+            }
             self.tear_down(round).await?;
         }
         Ok(())

@@ -100,4 +100,18 @@ impl Driver {
         warn!(%error, "reading exports over WSAPI failed; reading over the command line");
         Ok(array.exports_of(&record.array_name, Channel::Cli).await?)
     }
+
+    /// Both channels say that nobody is exported the volume. One channel alone, or an error, is no proof.
+    pub(super) async fn is_exported_to_nobody(&self, record: &VolumeRecord) -> Result<bool, FenceError> {
+        let array = &self.backend(record)?.array;
+        for channel in [Channel::Wsapi, Channel::Cli] {
+            match array.exports_of(&record.array_name, channel).await {
+                Ok(rows) if rows.is_empty() => {}
+                Ok(_) => return Ok(false),
+                Err(error) if error.is_not_found() => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(true)
+    }
 }

@@ -14,7 +14,7 @@ use futures::{FutureExt as _, StreamExt as _};
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
-use super::decision::{ExportsSeen, Me, is_ours};
+use super::decision::{Me, describe};
 use super::driver::{Driver, Loaded};
 use super::error::FenceError;
 use super::refusal::Refusal;
@@ -204,6 +204,9 @@ impl Driver {
         let journal = self.journal_entry(id);
         self.refuse_older_store(&loaded.record)?;
         let step = next_reconcile_step(&loaded.record, &self.parts.me, &local, journal.as_ref());
+        if step != ReconcileStep::FinishRelease {
+            self.stuck.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        }
         if step != ReconcileStep::Unclaimed {
             self.unclaimed.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
         }
@@ -228,7 +231,7 @@ impl Driver {
         if !local.is_clean() {
             let mut record = VolumeRecord::new(id, entry.name.clone());
             record.backend.clone_from(&entry.backend);
-            if !local.mounted_at.is_empty() && !self.read_exports(&record).await?.is_empty() {
+            if !local.mounted_at.is_empty() && !self.is_exported_to_nobody(&record).await? {
                 return Err(Refusal::StoreIsOlder { remembered: entry.epoch.0, stored: 0 }.into());
             }
             self.drop_fenced(&record, &entry.wwn, &local).await?;
@@ -253,23 +256,24 @@ impl Driver {
         }
     }
 
-    /// For Remove: takes away exports to nodes of the cluster, which nobody owns any more, and refuses while anybody
-    /// else is exported the volume. The record says that nobody may mount it meanwhile.
+    /// For Remove: takes away late exports of given-up requests by their exact address, and what is left of this node's
+    /// own if nothing of the volume is on it; refuses while anything else is exported. One pass, never a loop: a node
+    /// that mounts the volume meanwhile is not touched.
     ///
     /// # Errors
-    /// [`Refusal::ExportedToStrangers`] names what is exported.
+    /// [`Refusal::StillExported`] names what is exported.
     pub async fn refuse_exports(&self, record: &VolumeRecord) -> Result<(), FenceError> {
         let rows = self.read_exports(record).await?;
-        if rows.is_empty() {
-            return Ok(());
+        let mut removable: BTreeSet<(HostName, Lun)> = record.burned_luns.values().flatten().cloned().collect();
+        if !rows.is_empty() && self.parts.node.inspect(&self.wwn_of(&mut record.clone()).await?).await?.is_clean() {
+            let host = self.my_host(record).await?;
+            removable.extend(rows.iter().filter(|row| row.host() == Some(&host)).map(|row| (host.clone(), row.lun())));
         }
-        let my_host = self.my_host(record).await?;
-        let seen = ExportsSeen { my_host, rows, node_hosts: self.node_hosts(record).await? };
-        let left = self.remove_all(record, seen.rows.clone(), |row| is_ours(record, &seen, row)).await?;
-        if left.is_empty() {
-            return Ok(());
+        for export in late(&rows, &removable, None) {
+            remove_one(self.backend(record)?.array.as_ref(), &export, Channel::Wsapi).await?;
         }
-        Err(Refusal::ExportedToStrangers { rows: left.iter().map(|row| format!("{row:?}")).collect() }.into())
+        let left: Vec<String> = self.read_exports(record).await?.iter().map(describe).collect();
+        if left.is_empty() { Ok(()) } else { Err(Refusal::StillExported { rows: left }.into()) }
     }
 
     /// Removes exports that took effect after their request was given up, by their exact address.
@@ -298,7 +302,8 @@ impl Driver {
         let watched_enough = self.watched_enough(id, &burned, backend.policy.burned_watch);
         if !watched_enough.is_empty() {
             let mut record = record.clone();
-            for luns in record.burned_luns.values_mut() {
+            // Only this node's own: another node may sleep between decision and request for longer than any watch.
+            if let Some(luns) = record.burned_luns.get_mut(&me.node) {
                 luns.retain(|burned| !watched_enough.contains(burned));
             }
             record.burned_luns.retain(|_, luns| !luns.is_empty());
@@ -317,14 +322,14 @@ impl Driver {
         let mut since = self.burned_since.lock().unwrap_or_else(PoisonError::into_inner);
         burned
             .iter()
-            .filter(|(_, lun)| since.entry((id, *lun)).or_insert_with(Instant::now).elapsed() >= watch)
+            .filter(|burned| since.entry((id, (*burned).clone())).or_insert_with(Instant::now).elapsed() >= watch)
             .cloned()
             .collect()
     }
 
     fn forget_burned_times(&self, id: VolumeId, burned: &BTreeSet<(HostName, Lun)>) {
         let mut since = self.burned_since.lock().unwrap_or_else(PoisonError::into_inner);
-        since.retain(|(volume, lun), _| *volume != id || burned.iter().any(|(_, known)| known == lun));
+        since.retain(|(volume, known), _| *volume != id || burned.contains(known));
     }
 }
 

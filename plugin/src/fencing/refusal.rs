@@ -41,6 +41,12 @@ pub enum Refusal {
         /// The exports.
         rows: Vec<String>,
     },
+    /// A volume that is to be removed is still exported.
+    #[error("the array still exports the volume to {}; if a node died with it, mount and unmount it once on a living node, which revokes that; else remove the export first", rows.join("; "))]
+    StillExported {
+        /// The exports.
+        rows: Vec<String>,
+    },
     /// Something else has mounted the device on this node.
     #[error("the volume is mounted at {} on this node, but not by this plugin; unmount it by hand", at.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", "))]
     MountedByOthers {

@@ -14,10 +14,11 @@ use super::driver::{Driver, Loaded};
 use super::error::FenceError;
 use super::mutants::Mutant;
 use super::references;
-use crate::node::{LocalTruth, NodeError};
+use super::refusal::Refusal;
+use crate::node::{BootId, LocalTruth, NodeError};
 use crate::store::{Change, Transaction, keys};
 use crate::volume::names::VolumeId;
-use crate::volume::record::{Ownership, Stage, VolumeRecord};
+use crate::volume::record::{Owner, Ownership, Stage, VolumeRecord};
 
 /// What an Unmount does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +58,8 @@ impl Driver {
         self.finish_what_memory_knows(id).await?;
         loop {
             let Some(loaded) = self.load(id).await? else { return Ok(()) };
+            self.refuse_older_store(&loaded.record)?;
+            self.refuse_stolen_identity(&loaded.record)?;
             if Instant::now() >= deadline {
                 return Err(FenceError::Deadline { doing: "dropping the reference" });
             }
@@ -78,6 +81,17 @@ impl Driver {
                 }
                 UnmountStep::FinishRelease => return self.release(loaded).await,
             }
+        }
+    }
+
+    /// While another machine uses this node's identity, what "this node" owned in another boot may be that machine's.
+    fn refuse_stolen_identity(&self, record: &VolumeRecord) -> Result<(), FenceError> {
+        let me = &self.parts.me;
+        let of_another_life =
+            |owner: &&Owner| owner.node == me.node && owner.boot != me.boot && owner.boot != BootId::unknown();
+        match (self.alarm.reason(), record.ownership.owner().filter(of_another_life)) {
+            (Some(reason), Some(_)) => Err(Refusal::DuplicateIdentity(reason).into()),
+            _ => Ok(()),
         }
     }
 
@@ -134,9 +148,7 @@ impl Driver {
             self.stuck.lock().unwrap_or_else(PoisonError::into_inner).remove(&record.id);
             return false;
         }
-        if let (Ok(host), Ok(rows)) = (self.my_host(record).await, self.read_exports(record).await)
-            && !rows.iter().any(|row| row.host() == Some(&host))
-        {
+        if self.is_exported_to_nobody(record).await.is_ok_and(|nobody| nobody) {
             return true;
         }
         let patience = self.backend(record).map_or(Duration::ZERO, |backend| backend.policy.path_patience);
@@ -243,9 +255,9 @@ impl Driver {
 mod tests {
     use super::super::decision::Me;
     use super::*;
-    use crate::node::{BootId, NodeId};
+    use crate::node::NodeId;
     use crate::volume::names::VolumeName;
-    use crate::volume::record::{DeviceInfo, Owner, PathInfo};
+    use crate::volume::record::{DeviceInfo, PathInfo};
 
     fn me() -> Me {
         Me { node: NodeId::new("a"), boot: BootId::new("boot1") }

@@ -28,17 +28,6 @@ impl Driver {
         self.remove_until(&record, rows, Channel::Cli, patience, allowed, Some(claimed)).await
     }
 
-    /// Removes the chosen exports of a volume that nobody owns. Returns what is left of others.
-    pub(super) async fn remove_all(
-        &self,
-        record: &VolumeRecord,
-        rows: Vec<VlunRow>,
-        chosen: impl Fn(&VlunRow) -> bool + Send + Sync,
-    ) -> Result<Vec<VlunRow>, FenceError> {
-        let patience = self.backend(record)?.policy.revoke_patience;
-        self.remove_until(record, rows, Channel::Cli, patience, chosen, None).await
-    }
-
     /// Removes this node's own exports of a volume, REST first, and proves that none is left.
     pub(super) async fn remove_own_exports(&self, record: &VolumeRecord) -> Result<(), FenceError> {
         let host = self.my_host(record).await?;

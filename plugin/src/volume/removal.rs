@@ -19,16 +19,18 @@ impl VolumeService {
             return Err(Refusal::InUse { owner: owner.node.clone() }.into());
         }
         let mut record = loaded.record;
+        // Whoever finds a removal under way leaves the mark to the one that set it.
+        let mine_to_undo = record.lifecycle != Lifecycle::Removing;
         record.lifecycle = Lifecycle::Removing;
         let Some(revision) = self.write(&record, loaded.revision).await? else {
             return Err(FenceError::Deadline {
                 doing: "marking the volume for removal: another node changed it; repeat the request",
             });
         };
-        match self.remove_from_array(&record).await {
+        match self.remove_from_array(&record, revision).await {
             Ok(()) => self.forget(&record, revision).await,
             Err(error) => {
-                if !matches!(&error, FenceError::Array(array) if array.is_unknown()) {
+                if mine_to_undo && !matches!(&error, FenceError::Array(array) if array.is_unknown()) {
                     record.lifecycle = Lifecycle::Available;
                     self.write(&record, revision).await?;
                 }
@@ -38,9 +40,14 @@ impl VolumeService {
     }
 
     /// Removes the array's volume, unless somebody is exported it. A volume that is gone already is success.
-    async fn remove_from_array(&self, record: &VolumeRecord) -> Result<(), FenceError> {
+    async fn remove_from_array(&self, record: &VolumeRecord, revision: Revision) -> Result<(), FenceError> {
         let driver = &self.parts.driver;
         driver.refuse_exports(record).await?;
+        if driver.load_record(record.id).await?.is_none_or(|now| now.revision != revision) {
+            return Err(FenceError::Deadline {
+                doing: "removing the volume: another node changed its record; repeat the request",
+            });
+        }
         let array = driver.array_of(record)?;
         match array.remove_volume(&record.array_name).await {
             Ok(()) => Ok(()),

@@ -55,7 +55,8 @@ fn read_at(device: &mut File, at: u64, length: u64) -> io::Result<Vec<u8>> {
 /// The filesystem whose superblock is in the first bytes, if it is one the plugin mounts.
 pub(super) fn filesystem(head: &[u8]) -> Option<&'static str> {
     if head.starts_with(b"XFSB") {
-        return Some("xfs");
+        // `sb_inprogress`: mkfs.xfs has not finished (XFS Algorithms & Data Structures, "Superblocks").
+        return (head.get(126) == Some(&0)).then_some("xfs");
     }
     extended_filesystem(head.get(1024..2048)?)
 }

@@ -221,7 +221,7 @@ fn migrate(fields: &mut Fields) -> Result<OwnershipFields, RecordError> {
     let quarantine = evicted
         .into_iter()
         .map(|(node, _)| {
-            (node, Quarantine { epoch: Epoch(0), boot: BootId::unknown(), host: host.clone(), revoked: false })
+            (node, Quarantine { epoch: Epoch(0), boot: BootId::unknown(), host: host.clone(), revoked: true })
         })
         .collect();
     Ok((ownership, path_info, quarantine, Epoch(0)))
