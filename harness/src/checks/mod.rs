@@ -9,6 +9,7 @@ mod bystanders;
 mod chain;
 mod epochs;
 mod exports;
+mod freeing;
 mod history;
 mod leaks;
 mod secrets;
@@ -23,6 +24,7 @@ pub use bystanders::BystanderChecker;
 pub use chain::ChainChecker;
 pub use epochs::EpochChecker;
 pub use exports::{ExportChecker, ExportRule};
+pub use freeing::FreeingChecker;
 pub use history::{Fact, FactKind, LifeKey, Phase, RecordFact, WriteFact};
 pub use leaks::{Remains, check_leaks};
 pub use secrets::scan_for_secrets;
@@ -69,6 +71,7 @@ impl Checkers {
             Box::new(EpochChecker::default()),
             Box::new(AnswerChecker::new(rules)),
             Box::new(FormatChecker::default()),
+            Box::new(FreeingChecker::default()),
             Box::new(BystanderChecker::new(rules)),
         ])
     }

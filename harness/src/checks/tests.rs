@@ -184,8 +184,13 @@ fn s9_a_write_into_another_volume() {
 
 #[test]
 fn s10_the_owners_export_is_removed_under_it() {
-    let story =
-        Story::default().exported("a", 1, 1).record(1, Some("a"), Phase::Mounted, Some(1)).unexported("a", 1, 1);
+    let owned = || Story::default().exported("a", 1, 1).record(1, Some("a"), Phase::Mounted, Some(1));
+    let story = owned().mounted("a", 1, &[]).unexported("a", 1, 1);
+    assert_eq!(
+        owned().unexported("a", 1, 1).broken(),
+        [],
+        "an owner that has put it away may not be able to tell the store"
+    );
     assert_eq!(story.broken(), [Invariant::S10NoStaleFencer]);
     let by_hand = Rules { exports_removed_by_hand: true, ..Rules::default() };
     assert_eq!(story.broken_under(&by_hand), []);
@@ -198,6 +203,16 @@ fn s10_the_owners_export_is_removed_under_it() {
 fn s11_another_volume_is_touched() {
     let rules = Rules { bystanders: BTreeSet::from([wwn(1)]), ..Rules::default() };
     assert_eq!(Story::default().unexported("a", 1, 1).broken_under(&rules), [Invariant::S11NothingElseTouched]);
+}
+
+#[test]
+fn s12_a_record_is_freed_under_a_live_mount() {
+    let mounted = || Story::default().mounted("a", 1, &[]).record(1, Some("a"), Phase::Mounted, Some(1));
+    assert_eq!(mounted().record(1, None, Phase::Free, None).broken(), [Invariant::S12FreedLast]);
+    let down = mounted().on("a", NodeEvent::Unmounted { wwn: wwn(1), life: life("a", 1) });
+    assert_eq!(down.record(1, None, Phase::Free, None).broken(), []);
+    let dark = mounted().on("a", NodeEvent::PoweredOff);
+    assert_eq!(dark.record(1, None, Phase::Free, None).broken(), []);
 }
 
 #[test]

@@ -28,6 +28,8 @@ pub enum Invariant {
     S10NoStaleFencer,
     /// Fencing a volume touches no other object.
     S11NothingElseTouched,
+    /// A record is freed last: after the filesystem of its owner is down.
+    S12FreedLast,
     /// When all is quiet nothing is left without a reason.
     C9NoLeak,
     /// No secret is in any record, log or answer.
@@ -51,6 +53,7 @@ impl Invariant {
             Self::S9RightVolume => "S9",
             Self::S10NoStaleFencer => "S10",
             Self::S11NothingElseTouched => "S11",
+            Self::S12FreedLast => "S12",
             Self::C9NoLeak => "C9",
             Self::C10NoSecret => "C10",
             Self::L1Liveness => "L1",

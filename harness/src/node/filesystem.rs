@@ -49,8 +49,13 @@ impl Machine {
         let life = self.new_life(wwn);
         let superblock = Superblock { kind, id: FilesystemId::made_by(&life), mounts: 0, clean: true };
         self.observe(NodeEvent::FilesystemMade { wwn: wwn.clone(), life: life.clone() });
-        self.write_block(wwn, &life, LOG_START, vec![0; BLOCK]).await?;
-        self.write_block(wwn, &life, SUPERBLOCK, superblock.encode()).await
+        self.state().kernel.hold(wwn);
+        let mut made = self.write_block(wwn, &life, LOG_START, vec![0; BLOCK]).await;
+        if made.is_ok() {
+            made = self.write_block(wwn, &life, SUPERBLOCK, superblock.encode()).await;
+        }
+        self.state().kernel.let_go(wwn);
+        made
     }
 
     /// Reads superblock and log as a mount does.
@@ -84,7 +89,15 @@ impl Machine {
                 state.kernel.mounts.push(Mount { namespace: HOST, dir: dir.to_owned(), filesystem });
                 return Ok(());
             }
+            state.kernel.hold(&device.wwn);
         }
+        let mounted = self.read_and_mount(device, dir).await;
+        self.state().kernel.let_go(&device.wwn);
+        mounted
+    }
+
+    /// The part of a mount that does I/O: reads superblock and log, marks the filesystem as mounted, keeps it.
+    async fn read_and_mount(&self, device: &Device, dir: &Path) -> Result<(), String> {
         let wwn = &device.wwn;
         let read = self.read_filesystem(wwn).await.map_err(|e| e.to_string())?;
         let (mut superblock, records) = read.ok_or("wrong fs type, bad superblock")?;
@@ -93,8 +106,12 @@ impl Machine {
         self.observe(NodeEvent::Mounted { wwn: wwn.clone(), life: life.clone(), dir: dir.to_owned(), chain });
         superblock.mounts += 1;
         superblock.clean = false;
-        self.write_block(wwn, &life, SUPERBLOCK, superblock.encode()).await.map_err(|e| e.to_string())?;
-        self.keep_mounted(device, dir, life, superblock, records)
+        let marked = self.write_block(wwn, &life, SUPERBLOCK, superblock.encode()).await.map_err(|e| e.to_string());
+        let mounted = marked.and_then(|()| self.keep_mounted(device, dir, life.clone(), superblock, records));
+        if mounted.is_err() {
+            self.observe(NodeEvent::Unmounted { wwn: wwn.clone(), life });
+        }
+        mounted
     }
 
     fn keep_mounted(

@@ -100,6 +100,8 @@ pub(super) struct Kernel {
     pub(super) maps: BTreeMap<Wwn, Map>,
     pub(super) filesystems: BTreeMap<FilesystemNumber, Filesystem>,
     pub(super) mounts: Vec<Mount>,
+    /// Volumes whose device is held by a mount or mkfs that is under way, and how many hold it.
+    pub(super) held: BTreeMap<Wwn, u32>,
     /// Last number given out by [`Kernel::number`].
     pub(super) next: u64,
     /// Mounts and mkfs so far: numbers the lives.
@@ -115,6 +117,7 @@ impl Kernel {
             maps: BTreeMap::new(),
             filesystems: BTreeMap::new(),
             mounts: Vec::new(),
+            held: BTreeMap::new(),
             next: 0,
             mounts_made: 0,
         }
@@ -176,6 +179,26 @@ impl Kernel {
     /// A filesystem on this volume is in the kernel, mounted somewhere or still being taken down.
     pub(super) fn filesystem_on(&self, wwn: &Wwn) -> Option<FilesystemNumber> {
         self.filesystems.iter().find(|(_, fs)| fs.wwn == *wwn).map(|(number, _)| *number)
+    }
+
+    /// The device of this volume is in use: `O_EXCL` fails and its map cannot be flushed.
+    pub(super) fn is_busy(&self, wwn: &Wwn) -> bool {
+        self.held.contains_key(wwn) || self.filesystem_on(wwn).is_some()
+    }
+
+    /// A mount or mkfs opens the device.
+    pub(super) fn hold(&mut self, wwn: &Wwn) {
+        *self.held.entry(wwn.clone()).or_default() += 1;
+    }
+
+    /// A mount or mkfs closes the device.
+    pub(super) fn let_go(&mut self, wwn: &Wwn) {
+        if let Some(count) = self.held.get_mut(wwn) {
+            *count -= 1;
+            if *count == 0 {
+                self.held.remove(wwn);
+            }
+        }
     }
 
     /// What is mounted at `dir` in a namespace.

@@ -163,8 +163,8 @@ impl Node for SimulatedNode {
 
     async fn make_filesystem(&self, device: &Device, kind: Filesystem) -> Result<(), NodeError> {
         self.on_device("make_filesystem", device, move |machine, device| async move {
-            if machine.state().kernel.filesystem_on(&device.wwn).is_some() {
-                return Err("the device is mounted".to_owned());
+            if machine.state().kernel.is_busy(&device.wwn) {
+                return Err("the device is in use".to_owned());
             }
             machine.make(&device.wwn, kind).await.map_err(|e| e.to_string())
         })
@@ -206,7 +206,7 @@ impl Node for SimulatedNode {
         let (machine, device) = (self.machine.clone(), device.clone());
         let object = device.path.display().to_string();
         self.step("device_use", &object, async move {
-            let busy = machine.state().kernel.filesystem_on(&device.wwn).is_some();
+            let busy = machine.state().kernel.is_busy(&device.wwn);
             Ok(if busy { Use::Busy } else { Use::Idle })
         })
         .await
@@ -218,7 +218,7 @@ impl Node for SimulatedNode {
         let name = object.clone();
         self.step("flush_map", &object, async move {
             let mut state = machine.state();
-            if state.kernel.filesystem_on(&device.wwn).is_some() {
+            if state.kernel.is_busy(&device.wwn) {
                 return Err(NodeError::Busy { object: name });
             }
             state.kernel.maps.remove(&device.wwn);
@@ -391,14 +391,14 @@ impl Machine {
         let stale: Vec<ScsiAddress> = {
             let state = self.state();
             let kernel = &state.kernel;
-            let idle = |wwn: &Wwn| kernel.filesystem_on(wwn).is_none();
+            let idle = |wwn: &Wwn| !kernel.is_busy(wwn);
             kernel.devices.iter().filter(|(a, d)| a.lun == lun && idle(&d.wwn)).map(|(a, _)| *a).collect()
         };
         self.delete_devices(&stale).await;
         let mut state = self.state();
         let kernel = &mut state.kernel;
         let with_paths: BTreeSet<Wwn> = kernel.devices.values().map(|device| device.wwn.clone()).collect();
-        let in_use: BTreeSet<Wwn> = kernel.filesystems.values().map(|fs| fs.wwn.clone()).collect();
+        let in_use: BTreeSet<Wwn> = kernel.maps.keys().filter(|wwn| kernel.is_busy(wwn)).cloned().collect();
         kernel.maps.retain(|wwn, _| with_paths.contains(wwn) || in_use.contains(wwn));
     }
 }

@@ -472,3 +472,21 @@ async fn a_missing_lun_and_a_cut_cable_end_an_attach_in_time() {
             .is_err()
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_mount_that_is_under_way_holds_the_device() {
+    let lab = Lab::new();
+    let slow = NodeOptions { wire_latency: SECOND..=SECOND, ..NodeOptions::default() };
+    let (a, wwn) = (lab.node("a", slow), volume(1));
+    lab.fabric.export(&a, 1, &wwn);
+    let device = a.attach(&request(&wwn, 1)).await.unwrap();
+    a.make_filesystem(&device, Filesystem::Ext4).await.unwrap();
+    let mount = tokio::spawn({
+        let (a, device) = (a.clone(), device.clone());
+        async move { a.mount(&device, &dir()).await }
+    });
+    sleep(SECOND).await;
+    assert_eq!(a.device_use(&device).await, Ok(Use::Busy));
+    assert!(matches!(a.flush_map(&device).await, Err(NodeError::Busy { .. })));
+    mount.await.unwrap().unwrap();
+}

@@ -47,7 +47,13 @@ pub struct SimulatedArray {
 impl SimulatedArray {
     /// The array as `node` reaches it.
     #[must_use]
-    pub fn new(node: &str, emulator: Emulator, network: Arc<Network>, chronicle: Arc<Chronicle>, swarm: &Swarm) -> Self {
+    pub fn new(
+        node: &str,
+        emulator: Emulator,
+        network: Arc<Network>,
+        chronicle: Arc<Chronicle>,
+        swarm: &Swarm,
+    ) -> Self {
         let (removal_anomalies, partial_removals) = (swarm.removal_anomalies, swarm.partial_removals);
         Self { node: node.to_owned(), emulator, network, chronicle, removal_anomalies, partial_removals }
     }

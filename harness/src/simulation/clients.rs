@@ -230,7 +230,8 @@ impl Clients {
             }
         }
         // What the engines know of, then what only the records know of: an answer that nobody heard leaves a reference.
-        let held: Vec<((usize, String), SimulatedVolume)> = self.sent().iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+        let held: Vec<((usize, String), SimulatedVolume)> =
+            self.sent().iter().map(|(k, v)| (k.clone(), v.clone())).collect();
         for ((index, mount_id), volume) in held {
             self.unmount(world, index, &volume, &mount_id, 10).await;
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hpe3par_docker_plugin::array::Wwn;
+use hpe3par_docker_plugin::node::NodeError;
 use hpe3par_docker_plugin::store::journal::Journal as _;
 use hpe3par_docker_plugin::volume::record::VolumeRecord;
 use hpe3par_emulator::array::VlunFilter;
@@ -21,6 +22,8 @@ pub const MOUNTABLE_WITHIN: Duration = Duration::from_secs(240);
 pub const CLEAN_WITHIN: Duration = Duration::from_secs(150);
 /// How long stopping everything may take.
 const STOPPED_WITHIN: Duration = Duration::from_secs(1_200);
+/// How often the last fsync is asked again when it was slow.
+const FSYNC_TRIES: usize = 5;
 /// Pause between looks.
 const LOOK_EVERY: Duration = Duration::from_secs(3);
 
@@ -98,9 +101,17 @@ async fn demand_mount(
     let written = async {
         let container = node.run_container(&dir).await?;
         node.append(container, "the last line").await?;
-        node.fsync(container).await?;
+        // A write may be slow on its way; an fsync that was given up is asked again, as an application would.
+        let mut synced = node.fsync(container).await;
+        for _ in 0..FSYNC_TRIES {
+            if !matches!(synced, Err(NodeError::TimedOut { .. })) {
+                break;
+            }
+            synced = node.fsync(container).await;
+        }
+        synced?;
         node.stop_container(container).await;
-        Ok::<_, hpe3par_docker_plugin::node::NodeError>(())
+        Ok::<_, NodeError>(())
     };
     written
         .await

@@ -277,7 +277,7 @@ impl Worker {
             return Err("the plugin does not listen".to_owned());
         };
         let (done, heard) = oneshot::channel();
-        tokio::spawn(gate.through(async move {
+        let handler = tokio::spawn(gate.through(async move {
             let answer = operations.run(operation, patience, move |caller| work(service.clone(), caller)).await;
             // dockerd may have gone.
             let _ = done.send(answer);
@@ -286,7 +286,11 @@ impl Worker {
         match timeout(patience + Duration::from_secs(1), heard).await {
             Ok(Ok(answer)) => answer.map_err(|error| error.to_string()),
             Ok(Err(_)) => Err("the plugin died over the request".to_owned()),
-            Err(_) => Err("no answer in time".to_owned()),
+            Err(_) => {
+                // dockerd closes the connection, and with it ends its handler; the operation goes on.
+                handler.abort();
+                Err("no answer in time".to_owned())
+            }
         }
     }
 }

@@ -118,13 +118,7 @@ impl World {
             let node = SimulatedNode::new(MachineIdentity::named(name), options, world);
             let parts = PluginParts {
                 store: SimulatedStore::new(name, store.clone(), network.clone(), chronicle.clone()),
-                array: SimulatedArray::new(
-                    name,
-                    emulator.clone(),
-                    network.clone(),
-                    chronicle.clone(),
-                    &swarm,
-                ),
+                array: SimulatedArray::new(name, emulator.clone(), network.clone(), chronicle.clone(), &swarm),
                 policy: policy(&swarm),
                 defects,
             };
