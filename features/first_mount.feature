@@ -49,6 +49,14 @@ Feature: Mounting a volume that nobody uses
     And nightly is exported to worker1 only
     And a filesystem was made on nightly exactly 0 times
 
+  @dory
+  Scenario: dory creates and mounts a volume for a pod, with numbers where Docker sends text
+    When worker1 creates volume pv as dory does
+    Then the request succeeds
+    When pod shop on worker2 mounts pv
+    Then the mount succeeds within 10 s
+    And pod shop can write 2 records to pv
+
   @X7
   Scenario: Creating one volume from all nodes at once makes one volume
     When all workers create volume db at once

@@ -38,6 +38,19 @@ Feature: Mounting a volume that this node owns already
     Then the mount succeeds within 10 s
     And container api reads all 4 records of db
 
+  @M6
+  Scenario: The mount vanished from the host but a container still has it
+    Given container web on worker1 has db mounted
+    And container web has written 4 records to db
+    And an administrator unmounts db on worker1 by hand
+    When container api on worker1 mounts db
+    Then the mount succeeds within 10 s
+    And container api reads all 4 records of db
+    And container web can write 2 records to db
+    When container web on worker1 stops
+    And container api on worker1 stops
+    Then nobody owns db
+
   @M11
   Scenario: The same mount request arrives again while the first is running
     Given the array takes 1 s for every export

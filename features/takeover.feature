@@ -34,7 +34,7 @@ Feature: Taking a volume over from another node
     And logs is exported to worker1 only
     And container api reads all 5 records of db
 
-  @M22 @mutant:skip-read-back
+  @M22
   Scenario: Without a delay the volume is taken at once
     Given a volume db with a conflict delay of 0 s
     And container web on worker1 has db mounted
@@ -156,6 +156,20 @@ Feature: Taking a volume over from another node
     And worker2 owns db
     And db is exported to worker2 only
     And container api reads all 3 records of db
+
+  @M25 @M2
+  Scenario: A record of the earlier plugin names a dead node as owner
+    Given a volume db with a conflict delay of 1 s
+    And container web on worker1 has db mounted
+    And container web has written 3 records to db
+    And worker1 loses power
+    And the record of db is in the form of the earlier plugin
+    When container api on worker2 mounts db
+    Then the mount succeeds within 15 s
+    And container api reads all 3 records of db
+    And db is exported to worker2 only
+    And a filesystem was made on db exactly once
+    And the record of db still has what the earlier plugin wrote
 
   @M27
   Scenario: A node dies in the middle of writing, and the journal is replayed

@@ -78,7 +78,7 @@ Feature: Unmounting a volume
     Then nobody owns db within 30 s
     And db is exported to nobody
 
-  @U9 @mutant:free-before-device-down
+  @U9
   Scenario: The array cannot be managed when the last container stops
     Given container web on worker1 has db mounted
     And container web has written 3 records to db

@@ -77,10 +77,12 @@ impl Stage {
     ///
     /// # Errors
     /// When there is no such worker.
-    pub async fn ask_create(&mut self, worker: &str, volume: &str) -> Result<()> {
-        let client = self.lab()?.worker(worker)?.client(Dialect::Dockerd)?;
+    pub async fn ask_create_as(&mut self, dialect: Dialect, worker: &str, volume: &str) -> Result<()> {
+        let client = self.lab()?.worker(worker)?.client(dialect)?;
         let begun = Instant::now();
-        let answer = client.create(volume, &[("size".into(), "1".into())]).await.map(|()| None);
+        let options =
+            [("size", "1"), ("mountConflictDelay", "5")].map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let answer = client.create(volume, &options).await.map(|()| None);
         self.keep(Outcome { what: format!("create of {volume} on {worker}"), answer, took: begun.elapsed() });
         Ok(())
     }

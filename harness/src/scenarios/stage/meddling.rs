@@ -272,25 +272,6 @@ impl Stage {
         Ok(())
     }
 
-    /// Makes a snapshot on the array and its record in the form of the earlier plugin: flat, without owner or epoch.
-    ///
-    /// # Errors
-    /// When array or store refuse.
-    pub async fn leave_snapshot(&mut self, snapshot: &str, volume: &str) -> Result<()> {
-        use hpe3par_docker_plugin::store::keys;
-        use hpe3par_docker_plugin::volume::names::{ArrayVolumeName, VolumeId};
-        let id = VolumeId::random();
-        let name = ArrayVolumeName::for_volume(id).to_string();
-        self.lab()?.on_array().snapshot(&self.array_name(volume).await?, &name)?;
-        let record = serde_json::json!({
-            "id": id.to_string(), "volume_id": "", "name": id.to_string(), "display_name": snapshot, "size": 1,
-            "host": "", "status": "", "attach_status": "", "availability_zone": "", "volume_type": null,
-            "volume_attachment": null, "provider_location": null, "provisioning": "thin", "flash_cache": null,
-            "path_info": null, "is_snap": true, "3par_vol_name": name, "mount_conflict_delay": 1, "snap_metadata": {"name": snapshot},
-        });
-        self.lab()?.put(keys::volume(id), record.to_string().into_bytes()).await
-    }
-
     /// A delay as an injection.
     #[must_use]
     pub fn takes(seconds: u64) -> Injection {

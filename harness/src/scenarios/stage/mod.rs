@@ -3,6 +3,7 @@
 mod accidents;
 mod asking;
 mod curtain;
+mod earlier_plugin;
 mod expecting;
 mod looking;
 mod meddling;

@@ -3,6 +3,7 @@
 use cucumber::{given, then, when};
 
 use super::{Done, Worker, seconds};
+use crate::cluster::docker_client::Dialect;
 use crate::scenarios::holder::Holder;
 use crate::scenarios::stage::{Patience, Request, Stage};
 
@@ -21,6 +22,21 @@ async fn a_snapshot(stage: &mut Stage, snapshot: String, volume: String) -> Done
     Ok(stage.leave_snapshot(&snapshot, &volume).await?)
 }
 
+#[given(expr = "the record of {word} is in the form of the earlier plugin")]
+async fn old_record(stage: &mut Stage, volume: String) -> Done {
+    Ok(stage.write_record_of_earlier_plugin(&volume).await?)
+}
+
+#[then(expr = "the record of {word} still has what the earlier plugin wrote")]
+async fn foreign_fields(stage: &mut Stage, volume: String) -> Done {
+    Ok(stage.foreign_fields_kept(&volume).await?)
+}
+
+#[when(expr = "{worker} creates volume {word} as dory does")]
+async fn create_as_dory(stage: &mut Stage, worker: Worker, volume: String) -> Done {
+    Ok(stage.ask_create_as(Dialect::Dory, &worker, &volume).await?)
+}
+
 #[when(expr = "all workers create volume {word} at once")]
 async fn create_everywhere(stage: &mut Stage, volume: String) -> Done {
     Ok(stage.create_everywhere(&volume).await?)
@@ -28,12 +44,12 @@ async fn create_everywhere(stage: &mut Stage, volume: String) -> Done {
 
 #[when(expr = "{worker} creates volume {word}")]
 async fn create(stage: &mut Stage, worker: Worker, volume: String) -> Done {
-    Ok(stage.ask_create(&worker, &volume).await?)
+    Ok(stage.ask_create_as(Dialect::Dockerd, &worker, &volume).await?)
 }
 
 #[when(expr = "{worker} creates a volume whose name has {int} characters")]
 async fn create_long(stage: &mut Stage, worker: Worker, length: usize) -> Done {
-    Ok(stage.ask_create(&worker, &"n".repeat(length)).await?)
+    Ok(stage.ask_create_as(Dialect::Dockerd, &worker, &"n".repeat(length)).await?)
 }
 
 #[when(expr = "{worker} removes {word}")]
