@@ -62,8 +62,9 @@ pub enum What {
     ReconcileClears,
     WritesBack,
     WriteBackFails,
+    WriteBackWaits,
     Unmounts,
-    UnmountFails,
+    UnmountWaits,
     ShutsDown,
     LazilyUnmounts,
     FailsQueue,
@@ -157,9 +158,10 @@ impl Event {
             }
             What::ReconcileClears => write!(f, "{node}: reconciliation finds nothing of the lost volume left here"),
             What::WritesBack => write!(f, "{node}: writes its cache back"),
-            What::WriteBackFails => write!(f, "{node}: cannot write back, no path works; tries again later"),
+            What::WriteBackFails => write!(f, "{node}: cannot write back, no path works; unmounts all the same"),
+            What::WriteBackWaits => write!(f, "{node}: cannot write back, no path works; tries again later"),
             What::Unmounts => write!(f, "{node}: unmounts the filesystem"),
-            What::UnmountFails => write!(f, "{node}: cannot unmount, no path works; tries again later"),
+            What::UnmountWaits => write!(f, "{node}: cannot unmount, no path works; tries again later"),
             What::ShutsDown => write!(f, "{node}: shuts the filesystem down"),
             What::LazilyUnmounts => {
                 write!(f, "{node}: unmounts lazily and calls itself clean; cache and map stay in the kernel")

@@ -205,7 +205,7 @@ impl State {
     #[must_use]
     pub fn can_write(&self, node: NodeId) -> bool {
         let kernel = &self.nodes[node].kernel;
-        kernel.filesystem.holds_data() && (self.is_live(node) || kernel.in_flight)
+        kernel.in_flight || (kernel.filesystem.holds_data() && self.is_live(node))
     }
 
     /// Hosts the volume is exported to.

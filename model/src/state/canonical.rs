@@ -58,7 +58,8 @@ fn forget(state: &mut State) {
             Step::ShutDown | Step::FailQueue | Step::UnmountFenced | Step::WriteBack | Step::Unmount | Step::DropDevice
         );
         operation.fresh &= deciding;
-        operation.awaits_burned &= fencing || operation.step == Step::NextAttempt;
+        let exporting = matches!(operation.step, Step::StartAttempt | Step::NextAttempt | Step::Export);
+        operation.awaits_burned &= fencing || exporting;
         operation.attempt_written &= fencing;
         if operation.step != Step::Claim || !operation.fresh {
             operation.ended = NodeSet::default();
@@ -70,14 +71,14 @@ fn forget(state: &mut State) {
         if deciding || epoch_is_over {
             operation.epoch = state.record.epoch;
         }
-        if !node.kernel.filesystem.holds_data() {
+        if !node.kernel.holds_data() {
             node.kernel.mounted_in = Epoch::default();
         }
     }
     let older = |epoch: Epoch| {
         state.nodes.0.iter().any(|node| {
             (node.operation.step != Step::Idle && node.operation.epoch < epoch)
-                || (node.kernel.filesystem.holds_data() && node.kernel.mounted_in < epoch)
+                || (node.kernel.holds_data() && node.kernel.mounted_in < epoch)
         })
     };
     let (mounted, served) = (older(state.seen.mounted), older(state.seen.served));
@@ -107,7 +108,7 @@ fn each_epoch(state: &mut State, mut visit: impl FnMut(&mut Epoch)) {
         if node.operation.step != Step::Idle {
             visit(&mut node.operation.epoch);
         }
-        if node.kernel.filesystem.holds_data() {
+        if node.kernel.holds_data() {
             visit(&mut node.kernel.mounted_in);
         }
     }
@@ -286,6 +287,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::event::Event;
     use crate::settings::{Guard, Settings};
     use crate::steps::{Transition, steps_from};
 
@@ -296,23 +298,24 @@ mod tests {
         out
     }
 
-    /// Every step of the one has its like among the steps of the other. Steps that change nothing but names or what
-    /// is forgotten count for nothing.
-    fn includes(one: &State, other: &State, settings: &Settings, exchange_nodes: bool) -> bool {
+    /// Steps of the one that have no like among the steps of the other. Steps that change nothing but names or what is
+    /// forgotten count for nothing.
+    fn missing(one: &State, other: &State, settings: &Settings, exchange_nodes: bool) -> Vec<Event> {
         let alike = |a: &State, b: &State| differ_by_names_only(a, b, settings.nodes, exchange_nodes);
         let others = future(other, settings);
-        future(one, settings).iter().all(|step| {
+        let has_its_like = |step: &Transition| {
             let same = |like: &Transition| {
                 like.event.fault == step.event.fault
                     && like.violation.is_some() == step.violation.is_some()
                     && alike(&like.state, &step.state)
             };
             (step.violation.is_none() && alike(&step.state, one)) || others.iter().any(same)
-        })
+        };
+        future(one, settings).into_iter().filter(|step| !has_its_like(step)).map(|step| step.event).collect()
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(400))]
+        #![proptest_config(ProptestConfig::with_cases(500))]
         #[test]
         fn renaming_changes_no_future(
             choices in proptest::collection::vec(any::<u16>(), 1..120),
@@ -330,11 +333,13 @@ mod tests {
                 for exchange_nodes in [false, true] {
                     let renamed = canonical(&state, nodes, exchange_nodes);
                     prop_assert!(differ_by_names_only(&state, &renamed, nodes, exchange_nodes));
-                    prop_assert!(includes(&state, &renamed, &settings, exchange_nodes));
-                    prop_assert!(includes(&renamed, &state, &settings, exchange_nodes));
+                    prop_assert_eq!(missing(&state, &renamed, &settings, exchange_nodes), [], "{:#?}", state);
+                    prop_assert_eq!(missing(&renamed, &state, &settings, exchange_nodes), [], "{:#?}", state);
                 }
                 out.clear();
                 steps_from(&state, &settings, &mut out);
+                // An exploration goes no further where a property broke.
+                out.retain(|step| step.violation.is_none());
                 if out.is_empty() {
                     break;
                 }

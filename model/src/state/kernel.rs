@@ -44,6 +44,12 @@ pub struct Kernel {
 }
 
 impl Kernel {
+    /// Something of the epoch it was mounted in may still be written.
+    #[must_use]
+    pub fn holds_data(&self) -> bool {
+        self.filesystem.holds_data() || self.in_flight
+    }
+
     /// Nothing of the volume is left.
     #[must_use]
     pub fn is_clean(&self) -> bool {

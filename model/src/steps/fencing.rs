@@ -83,11 +83,18 @@ impl Steps<'_> {
         });
     }
 
-    /// Removes the first listed row, by its exact address; the removal may be on its way still when it is answered.
+    /// Removes a listed row, any of them first.
     pub(super) fn remove_row(&mut self, node: NodeId, follows: Step) {
         let rows = self.operation(node).rows;
-        let row = NodeId::ALL.into_iter().find_map(|host| Some((host, rows[host].iter().next()?)));
-        let Some((host, lun)) = row else { return };
+        for host in NodeId::ALL {
+            for lun in rows[host].iter() {
+                self.remove(node, (host, lun), follows);
+            }
+        }
+    }
+
+    /// Removes an export by its exact address; the removal may be on its way still when it is answered.
+    fn remove(&mut self, node: NodeId, (host, lun): (NodeId, Lun), follows: Step) {
         let done = |state: &mut State| {
             let rows = &mut state.nodes[node].operation.rows;
             rows[host].remove(lun);

@@ -51,16 +51,19 @@ impl Steps<'_> {
         }
     }
 
+    /// Without a path it waits and tries again, or the kernel gives up.
     pub(super) fn write_back(&mut self, node: NodeId) {
         if self.from.is_live(node) {
             return self.step(node, What::WritesBack, |state| next(state, node, Step::Unmount));
         }
-        self.step(node, What::WriteBackFails, |state| Self::idle(state, node));
+        self.step(node, What::WriteBackFails, |state| next(state, node, Step::Unmount));
+        self.step(node, What::WriteBackWaits, |state| Self::idle(state, node));
     }
 
+    /// Unmounting writes back what is left, as far as a path works.
     pub(super) fn unmount(&mut self, node: NodeId) {
         if !self.from.is_live(node) {
-            return self.step(node, What::UnmountFails, |state| Self::idle(state, node));
+            self.step(node, What::UnmountWaits, |state| Self::idle(state, node));
         }
         self.step(node, What::Unmounts, |state| {
             state.nodes[node].kernel.filesystem = Filesystem::Absent;
