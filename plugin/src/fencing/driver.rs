@@ -80,6 +80,9 @@ pub struct Loaded {
     pub revision: Revision,
 }
 
+/// A LUN number of a volume whose export may still take effect: volume, host and number.
+type BurnedNumber = (VolumeId, (HostName, Lun));
+
 /// This node's host on one array, once it is known.
 type HostCell = Arc<tokio::sync::Mutex<Option<HostName>>>;
 
@@ -91,7 +94,7 @@ pub struct Driver {
     pub(super) hosts: Mutex<BTreeMap<String, HostCell>>,
     pub(super) stuck: Mutex<BTreeMap<VolumeId, Instant>>,
     pub(super) unclaimed: Mutex<BTreeMap<VolumeId, Instant>>,
-    pub(super) burned_since: Mutex<BTreeMap<(VolumeId, (HostName, Lun)), Instant>>,
+    pub(super) burned_since: Mutex<BTreeMap<BurnedNumber, Instant>>,
     pub(super) here: Mutex<BTreeMap<VolumeId, JournalEntry>>,
     pub(super) seen: Mutex<BTreeMap<VolumeId, VolumeRecord>>,
     pub(super) store_away: AtomicBool,

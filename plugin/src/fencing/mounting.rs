@@ -77,7 +77,7 @@ impl Driver {
                     match self.bring_up(claimed, &round, mount_id, caller).await {
                         Ok(mounted) => return Ok(mounted),
                         Err(FenceError::LostOwnership { epoch }) => {
-                            info!(volume = %id, epoch, "lost the volume while mounting it; deciding anew")
+                            info!(volume = %id, epoch, "lost the volume while mounting it; deciding anew");
                         }
                         Err(error) => return Err(error),
                     }
@@ -111,10 +111,10 @@ impl Driver {
             });
             match step {
                 MountStep::AskExports if round.exports.is_none() => {
-                    round.exports = Some(self.see_exports(&round.loaded).await?)
+                    round.exports = Some(self.see_exports(&round.loaded).await?);
                 }
                 MountStep::AskContest if round.contest.is_none() => {
-                    round.contest = Some(self.see_contest(&round.loaded).await?)
+                    round.contest = Some(self.see_contest(&round.loaded).await?);
                 }
                 MountStep::Claim { .. } | MountStep::OpenTakeover => {
                     if let Some(reason) = self.alarm.reason() {

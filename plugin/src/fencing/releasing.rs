@@ -36,7 +36,7 @@ pub enum UnmountStep {
 /// What an Unmount does next, from the record alone.
 #[must_use]
 pub fn next_unmount_step(record: &VolumeRecord, me: &super::decision::Me, mount_id: &str) -> UnmountStep {
-    if !record.ownership.owner().is_some_and(|owner| owner.node == me.node) {
+    if record.ownership.owner().is_none_or(|owner| owner.node != me.node) {
         return UnmountStep::Leave;
     }
     match record.ownership.stage() {
@@ -167,8 +167,7 @@ impl Driver {
         let epoch = loaded.record.epoch;
         loop {
             let record = loaded.record.clone();
-            if record.epoch != epoch || !record.ownership.owner().is_some_and(|owner| owner.node == self.parts.me.node)
-            {
+            if record.epoch != epoch || record.ownership.owner().is_none_or(|owner| owner.node != self.parts.me.node) {
                 break;
             }
             if self.free(&loaded, record).await?.is_some() {

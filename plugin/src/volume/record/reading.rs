@@ -31,7 +31,8 @@ struct Fields {
 }
 
 impl Fields {
-    fn error(&self, field: &str, reason: impl ToString) -> RecordError {
+    #[allow(clippy::needless_pass_by_value, reason = "reads better at every call")]
+    fn error(&self, field: &str, reason: impl std::fmt::Display) -> RecordError {
         RecordError { key: self.key.clone(), field: field.to_owned(), reason: reason.to_string() }
     }
 
