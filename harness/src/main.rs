@@ -52,7 +52,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let command = CommandLine::parse().command;
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("error"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("off"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let done = tokio::runtime::Runtime::new().context("cannot start the worker threads").and_then(|runtime| {
         let done = runtime.block_on(carry_out(command));

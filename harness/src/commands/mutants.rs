@@ -13,7 +13,7 @@ use super::simulate::{on_all_cores, options};
 use super::{spinner, usual_features};
 
 /// Seeds run at once before a look at what they found.
-const BATCH: usize = 200;
+const BATCH: usize = 64;
 
 /// What each of them takes away.
 fn describe(mutant: Mutant) -> &'static str {
