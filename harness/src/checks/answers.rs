@@ -117,10 +117,12 @@ impl Checker for AnswerChecker {
     }
 }
 
-/// Checks S8.
+/// Checks S8: no write of a mkfs is accepted by a volume that was mounted before the mkfs began.
 #[derive(Default)]
 pub struct FormatChecker {
     mounted: BTreeSet<Wwn>,
+    /// Lives of mkfs that began too late.
+    late: BTreeMap<LifeKey, Wwn>,
 }
 
 impl Checker for FormatChecker {
@@ -128,16 +130,21 @@ impl Checker for FormatChecker {
         match &fact.kind {
             FactKind::Node { event: NodeEvent::Mounted { wwn, .. }, .. } => {
                 self.mounted.insert(wwn.clone());
-                Vec::new()
             }
-            FactKind::Node { node, event: NodeEvent::FilesystemMade { wwn, .. } } if self.mounted.contains(wwn) => {
+            FactKind::Node { event: NodeEvent::FilesystemMade { wwn, life }, .. } if self.mounted.contains(wwn) => {
+                self.late.insert(life.into(), wwn.clone());
+            }
+            FactKind::Write(write) if write.accepted => {
+                let Some(wwn) = write.life.as_ref().and_then(|life| self.late.remove(life)) else { return Vec::new() };
+                let node = write.life.as_ref().map_or("a node", |life| life.node.as_str());
                 let explanation = format!(
                     "{node} made a filesystem on volume {}, which had one and was mounted before. Everything on it is gone.",
-                    short(wwn)
+                    short(&wwn)
                 );
-                vec![Violation::new(Invariant::S8FormatOnce, fact.at, explanation)]
+                return vec![Violation::new(Invariant::S8FormatOnce, fact.at, explanation)];
             }
-            _ => Vec::new(),
+            _ => {}
         }
+        Vec::new()
     }
 }

@@ -171,9 +171,12 @@ fn s7_success_without_ownership_without_mount_or_without_a_path() {
 
 #[test]
 fn s8_a_second_filesystem() {
-    let story =
-        Story::default().mounted("a", 1, &[]).on("b", NodeEvent::FilesystemMade { wwn: wwn(1), life: life("b", 1) });
-    assert_eq!(story.broken(), [Invariant::S8FormatOnce]);
+    let made = || {
+        let event = NodeEvent::FilesystemMade { wwn: wwn(1), life: life("b", 1) };
+        Story::default().mounted("a", 1, &[]).on("b", event)
+    };
+    assert_eq!(made().wrote("b", 1, 1, true).broken(), [Invariant::S8FormatOnce]);
+    assert_eq!(made().wrote("b", 1, 1, false).broken(), []);
 }
 
 #[test]

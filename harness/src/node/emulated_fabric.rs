@@ -27,7 +27,7 @@ impl EmulatedFabric {
     /// of its export meanwhile deals with it as the array's in-flight policy says.
     #[must_use]
     pub fn new(emulator: Emulator, settling: RangeInclusive<Duration>, seed: u64) -> Self {
-        Self { emulator, settling, random: Mutex::new(Random::new(seed, 0x0064_6973_6b73)) }
+        Self { emulator, settling, random: Mutex::new(Random::new(seed, "disks")) }
     }
 
     fn settling(&self) -> Duration {

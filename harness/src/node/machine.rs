@@ -100,6 +100,7 @@ pub(super) struct State {
     pub(super) powered: bool,
     pub(super) cables_cut: bool,
     pub(super) frozen: bool,
+    slow_writes_percent: u64,
     pub(super) boots: u64,
     /// Everything of this boot runs behind it.
     pub(super) gate: Gate,
@@ -143,11 +144,12 @@ impl SimulatedNode {
     /// A machine that is switched on, with an empty kernel.
     #[must_use]
     pub fn new(identity: MachineIdentity, options: NodeOptions, world: NodeWorld) -> Self {
-        let random = Mutex::new(Random::new(options.seed, 0x6e6f6465));
+        let random = Mutex::new(Random::new(options.seed, "node"));
         let state = State {
             powered: true,
             cables_cut: false,
             frozen: false,
+            slow_writes_percent: options.slow_writes_percent,
             boots: identity.first_boot,
             gate: Gate::open(),
             kernel: Kernel::new(boot_id(&identity, identity.first_boot)),
@@ -267,6 +269,11 @@ impl SimulatedNode {
         }
     }
 
+    /// Chooses how many of the writes sent from now on are slow on their way.
+    pub fn set_slow_writes(&self, percent: u64) {
+        self.machine.state().slow_writes_percent = percent;
+    }
+
     /// What is left of any volume on this node.
     #[must_use]
     pub fn leftovers(&self) -> Leftovers {
@@ -323,8 +330,9 @@ impl Machine {
 
     /// Way of a write to the array: sometimes slow.
     pub(super) fn write_latency(&self) -> Duration {
+        let percent = self.state().slow_writes_percent;
         self.draw(|random, options| {
-            let slow = random.percent(options.slow_writes_percent);
+            let slow = random.percent(percent);
             random.duration(if slow { &options.slow_wire_latency } else { &options.wire_latency })
         })
     }

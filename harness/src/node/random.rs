@@ -8,10 +8,13 @@ use std::time::Duration;
 pub struct Random(u64);
 
 impl Random {
-    /// A generator of its own for every pair of seed and purpose.
+    /// A generator of its own for every pair of seed and purpose, so that one more draw for one purpose does not shift the others.
     #[must_use]
-    pub fn new(seed: u64, purpose: u64) -> Self {
-        let mut random = Self(seed ^ purpose.wrapping_mul(0xD6E8_FEB8_6659_FD93));
+    pub fn new(seed: u64, purpose: &str) -> Self {
+        let purpose = purpose
+            .bytes()
+            .fold(0xCBF2_9CE4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3));
+        let mut random = Self(seed ^ purpose);
         random.draw();
         random.draw();
         random
@@ -56,18 +59,18 @@ mod tests {
 
     #[test]
     fn the_same_seed_gives_the_same_numbers_and_purposes_differ() {
-        let numbers = |seed, purpose| {
+        let numbers = |seed, purpose: &str| {
             let mut random = Random::new(seed, purpose);
             [random.draw(), random.draw(), random.below(10)]
         };
-        assert_eq!(numbers(1, 1), numbers(1, 1));
-        assert_ne!(numbers(1, 1), numbers(1, 2));
-        assert_ne!(numbers(1, 1), numbers(2, 1));
+        assert_eq!(numbers(1, "a"), numbers(1, "a"));
+        assert_ne!(numbers(1, "a"), numbers(1, "b"));
+        assert_ne!(numbers(1, "a"), numbers(2, "a"));
     }
 
     #[test]
     fn ranges_hold() {
-        let mut random = Random::new(5, 0);
+        let mut random = Random::new(5, "ranges");
         let range = Duration::from_millis(3)..=Duration::from_millis(5);
         assert!((0..100).all(|_| range.contains(&random.duration(&range))));
         assert_eq!(random.pick::<u8>(&[]), None);

@@ -35,6 +35,7 @@ pub fn heal(world: &World, hooks: &[Arc<SimulationHook>]) {
     }
     for worker in &world.workers {
         worker.node.cut_from_san(false);
+        worker.node.set_slow_writes(0);
         worker.thaw();
         worker.power_on();
         worker.start_plugin();

@@ -107,7 +107,7 @@ impl SimulationHook {
     /// A hook that fails `failures` permille of the steps.
     #[must_use]
     pub fn new(worker: &Arc<Worker>, failures: u64, seed: u64) -> Arc<Self> {
-        let random = Mutex::new(Random::new(seed, 0x686f_6f6b));
+        let random = Mutex::new(Random::new(seed, "hook"));
         let worker = Mutex::new(Arc::downgrade(worker));
         Arc::new(Self { worker, random, failures: Mutex::new(failures), countdown: AtomicUsize::new(DISARMED) })
     }

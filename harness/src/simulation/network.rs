@@ -80,7 +80,7 @@ impl Network {
     #[must_use]
     pub fn new(seed: u64, store: RequestOdds, array: RequestOdds) -> Self {
         let odds = BTreeMap::from([(Service::Store, store), (Service::Wsapi, array.clone()), (Service::Cli, array)]);
-        let random = Random::new(seed, 0x6e65_7477_6f72_6b);
+        let random = Random::new(seed, "network");
         let state = State { random, cut: BTreeSet::new(), down: BTreeSet::new(), store_stands_until: None, odds };
         Self { state: Mutex::new(state), changed: Notify::new() }
     }

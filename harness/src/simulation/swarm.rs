@@ -125,7 +125,7 @@ impl Swarm {
     /// Draws the plan of a seed.
     #[must_use]
     pub fn draw(seed: u64) -> Self {
-        let mut random = Random::new(seed, 0x7377_6172_6d);
+        let mut random = Random::new(seed, "swarm");
         let ms = Duration::from_millis;
         let secs = Duration::from_secs;
         let faults = draw_faults(&mut random);

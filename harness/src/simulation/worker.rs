@@ -89,7 +89,7 @@ impl Worker {
             parts,
             chronicle,
             plugin: Mutex::new(None),
-            ids: Arc::new(Mutex::new(Random::new(seed, 0x6964_73))),
+            ids: Arc::new(Mutex::new(Random::new(seed, "ids"))),
         })
     }
 

@@ -92,7 +92,7 @@ impl World {
         let config = ArrayConfig { seed, inflight: swarm.inflight, ..ArrayConfig::default() };
         let emulator = Emulator::with_clock(config, move || start.elapsed());
         let store = MemoryStore::with_least_lease(Duration::from_secs(2));
-        let mut random = Random::new(seed, 0x776f_726c_64);
+        let mut random = Random::new(seed, "world");
         let mut volumes = Vec::new();
         for number in 1..=swarm.volumes {
             volumes.push(make_volume(number, &swarm, &emulator, &store, &mut random)?);
