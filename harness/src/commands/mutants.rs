@@ -33,7 +33,7 @@ pub(crate) struct Mutants {
     #[arg(long, value_name = "NAME")]
     only: Option<Mutant>,
     /// Seeds the simulation may take to find it
-    #[arg(long, value_name = "N", default_value_t = 3000)]
+    #[arg(long, value_name = "N", default_value_t = 6000)]
     seeds: u64,
     /// Folder with feature files
     #[arg(long, value_name = "DIR", default_value_os_t = usual_features())]
