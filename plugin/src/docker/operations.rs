@@ -12,8 +12,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use futures::future::BoxFuture;
-use tokio::sync::{Notify, watch};
+use futures::future::{BoxFuture, Shared};
+use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
@@ -101,7 +101,8 @@ struct State {
 struct Flight {
     caller: Caller,
     waiting: Mutex<usize>,
-    answer: watch::Receiver<Option<Answer>>,
+    /// Wakes those who wait in the order in which they came; nobody sends if the task was thrown away.
+    answer: Shared<oneshot::Receiver<Answer>>,
     since: Instant,
 }
 
@@ -169,26 +170,22 @@ impl Operations {
         if state.stopping {
             return Err(stopping(operation));
         }
-        let (sender, answer) = watch::channel(None);
+        let (sender, answer) = oneshot::channel();
         let caller = Caller::waiting();
-        let flight = Arc::new(Flight { caller: caller.clone(), waiting: Mutex::new(0), answer, since: Instant::now() });
+        let flight = Arc::new(Flight { caller: caller.clone(), waiting: Mutex::new(0), answer: answer.shared(), since: Instant::now() });
         let waiting = Waiting::join(&flight);
         state.running.insert(operation.clone(), Arc::clone(&flight));
         drop(state);
-        let landing = Landing { inner: Arc::clone(&self.0), operation: operation.clone(), sender, answer: None };
+        let landing = Landing { inner: Arc::clone(&self.0), operation: operation.clone(), sender: Some(sender), answer: None };
         let span = tracing::info_span!("operation", what = %operation);
         self.0.tasks.spawn(fly(work(caller), landing).instrument(span).boxed());
         Ok((flight, waiting))
     }
 
     async fn wait(&self, operation: &Operation, flight: &Flight) -> Answer {
-        let mut answer = flight.answer.clone();
         tokio::select! {
             biased;
-            ended = answer.wait_for(Option::is_some) => match ended.as_deref() {
-                Ok(Some(answer)) => answer.clone(),
-                Ok(None) | Err(_) => Err(stopping(operation)),
-            },
+            ended = flight.answer.clone() => ended.unwrap_or_else(|_| Err(stopping(operation))),
             () = self.0.cut_off.cancelled() => Err(stopping(operation)),
         }
     }
@@ -251,7 +248,7 @@ pub(super) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
 struct Landing {
     inner: Arc<Inner>,
     operation: Operation,
-    sender: watch::Sender<Option<Answer>>,
+    sender: Option<oneshot::Sender<Answer>>,
     answer: Option<Answer>,
 }
 
@@ -267,8 +264,9 @@ impl Drop for Landing {
             Some(_) => {}
             None => tracing::warn!(what = %self.operation, "operation was cut off"),
         }
-        if let Some(answer) = self.answer.take() {
-            self.sender.send_replace(Some(answer));
+        if let (Some(sender), Some(answer)) = (self.sender.take(), self.answer.take()) {
+            // Nobody listens when all have gone.
+            let _ = sender.send(answer);
         }
         self.inner.ended.notify_waiters();
     }
