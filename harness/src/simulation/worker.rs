@@ -260,11 +260,11 @@ impl Worker {
         operation: Operation,
         patience: Duration,
         work: W,
-    ) -> Result<Option<hpe3par_docker_plugin::docker::driver::Mounted>, String>
+    ) -> Result<Option<hpe3par_docker_plugin::volume::mount::Mounted>, String>
     where
         W: Fn(
                 Arc<VolumeService>,
-                hpe3par_docker_plugin::docker::driver::Caller,
+                hpe3par_docker_plugin::volume::mount::Caller,
             ) -> BoxFuture<'static, hpe3par_docker_plugin::docker::operations::Answer>
             + Send
             + Sync

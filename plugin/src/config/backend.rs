@@ -9,7 +9,7 @@ use super::access::{ApiUrl, SshAccess, WsapiAccess};
 use super::encrypted_password::{EncryptedPasswordError, decrypt};
 use super::reader::{Refusal, SectionReader, list, shown};
 use super::replication::ReplicationDevice;
-use super::{BackendName, driver};
+use super::{BackendName, protocol};
 use crate::array::CpgName;
 use crate::array::settings::{Protocol, SshLogin, Trust};
 use crate::fencing::ConflictPolicy;
@@ -100,7 +100,7 @@ impl BackendConfig {
 
     /// Reads a section; `None` if it has errors, which are recorded.
     pub(super) fn read(name: BackendName, reader: &mut SectionReader<'_>) -> Option<Self> {
-        let protocol = driver::read(&name, reader);
+        let protocol = protocol::read(&name, reader);
         if protocol.is_err_and(|refused| refused.is_file_persona) {
             return None;
         }
@@ -177,7 +177,7 @@ impl Behaviour {
         Self {
             chap_enabled: chap_enabled(reader),
             debug: reader.boolean("hpe3par_debug", false),
-            policy: reader.parsed("mount_conflict_policy", driver::conflict_policy).unwrap_or_default(),
+            policy: reader.parsed("mount_conflict_policy", protocol::conflict_policy).unwrap_or_default(),
             delay: reader.seconds("mount_conflict_delay", 0..=86_400, 30),
             fence_unknown_hosts: reader.boolean("fence_unknown_hosts", false),
             settle_delay: reader.seconds("fence_settle_delay", 0..=60, 0),

@@ -7,13 +7,13 @@
 mod access;
 mod backend;
 mod backend_name;
-mod driver;
 pub mod encrypted_password;
 mod etcd;
 mod finding;
 mod host;
 mod ini;
 mod keys;
+mod protocol;
 mod reader;
 mod replication;
 pub(crate) mod spelling;

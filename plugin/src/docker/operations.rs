@@ -18,8 +18,9 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
-use super::driver::{Caller, DriverError, Mounted};
+use super::driver::DriverError;
 use crate::tasks::Tasks;
+use crate::volume::mount::{Caller, Mounted};
 use crate::volume::names::VolumeName;
 
 /// How an operation ended; only a Mount has something to say.

@@ -9,7 +9,8 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
-use super::driver::{Mounted, VolumeView};
+use super::driver::VolumeView;
+use crate::volume::mount::Mounted;
 
 /// Content type of the volume plugin protocol.
 pub(super) const CONTENT_TYPE: &str = "application/vnd.docker.plugins.v1.2+json";

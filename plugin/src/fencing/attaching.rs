@@ -17,9 +17,9 @@ use super::references;
 use super::refusal::Refusal;
 use super::revoking::remove_one;
 use crate::array::{Channel, TargetPort};
-use crate::docker::driver::{Caller, Mounted};
 use crate::node::{AttachRequest, Content, Device, NodeError};
 use crate::store::StoreError;
+use crate::volume::mount::{Caller, Mounted};
 use crate::volume::record::{Attempt, DeviceInfo, Format, Ownership, PathInfo, Stage, VolumeRecord};
 
 /// How often a commit is tried again when the record changed or the store did not answer.

@@ -12,8 +12,8 @@ use super::driver::{Driver, Loaded};
 use super::error::FenceError;
 use super::references;
 use super::refusal::Refusal;
-use crate::docker::driver::Mounted;
 use crate::store::journal::JournalEntry;
+use crate::volume::mount::Mounted;
 use crate::volume::names::VolumeId;
 use crate::volume::record::{Stage, VolumeRecord};
 

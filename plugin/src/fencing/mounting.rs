@@ -15,9 +15,9 @@ use super::error::FenceError;
 use super::references;
 use super::refusal::Refusal;
 use crate::array::{Channel, Wwn};
-use crate::docker::driver::{Caller, Mounted};
 use crate::node::{LocalTruth, registration};
 use crate::store::{Change, Guard, Revision, Transaction, keys};
+use crate::volume::mount::{Caller, Mounted};
 use crate::volume::names::VolumeId;
 use crate::volume::record::{Owner, Ownership, Stage, Takeover};
 

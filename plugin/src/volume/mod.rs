@@ -2,6 +2,7 @@
 
 mod creation;
 pub mod help;
+pub mod mount;
 pub mod names;
 pub mod options;
 pub mod record;

@@ -11,10 +11,11 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use crate::array::CpgName;
-use crate::docker::driver::{Caller, DriverError, Mounted, VolumeDriver, VolumeView};
+use crate::docker::driver::{DriverError, VolumeDriver, VolumeView};
 use crate::fencing::{Driver, FenceError};
 use crate::store::{MetadataStore, StoreError, keys};
 use crate::volume::help;
+use crate::volume::mount::{Caller, Mounted};
 use crate::volume::names::{VolumeId, VolumeName};
 use crate::volume::options::{CreateRequest, HelpTopic};
 use crate::volume::record::VolumeRecord;

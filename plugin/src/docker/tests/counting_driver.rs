@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use serde_json::Map;
 use tokio::sync::Semaphore;
 
-use crate::docker::driver::{Caller, DriverError, Mounted, VolumeDriver, VolumeView};
+use crate::docker::driver::{DriverError, VolumeDriver, VolumeView};
+use crate::volume::mount::{Caller, Mounted};
 use crate::volume::names::VolumeName;
 use crate::volume::options::CreateRequest;
 
