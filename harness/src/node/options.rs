@@ -26,6 +26,8 @@ pub struct NodeOptions {
     pub path_loss_timeout: Duration,
     /// Deadline of each call of the port; the step may go on in the kernel.
     pub step_deadline: Duration,
+    /// The kernel attaches whatever is newly exported to it, as one on Fibre Channel does.
+    pub finds_luns_by_itself: bool,
     /// At boot, iscsid logs in to all ports it knows and scans everything exported there.
     pub scan_at_boot: bool,
 }
@@ -44,6 +46,7 @@ impl Default for NodeOptions {
             no_path_retry: Some(18),
             path_loss_timeout: Duration::from_secs(10),
             step_deadline: Duration::from_secs(30),
+            finds_luns_by_itself: false,
             scan_at_boot: false,
         }
     }

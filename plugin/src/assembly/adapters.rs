@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::array::settings::{ArraySettings, PortalAddress, SshSettings, UnknownHostKey, WsapiSettings};
+use crate::array::settings::{ArraySettings, SshSettings, UnknownHostKey, WsapiSettings};
 use crate::config::{BackendConfig, EtcdConfig, HostConfig};
 use crate::fencing::Policy;
 use crate::store::etcd::{ClientCertificate, EtcdSettings};
@@ -58,6 +58,7 @@ pub(super) fn policy(section: &BackendConfig, host: &HostConfig) -> Policy {
         fence_unknown_hosts: section.fence_unknown_hosts,
         settle_delay: section.fence_settle_delay,
         revoke_patience: section.array_timeout.max(Duration::from_secs(10)) * 2,
+        burned_watch: section.array_timeout.max(Duration::from_secs(30)) * 4,
         ..Policy::default()
     }
 }

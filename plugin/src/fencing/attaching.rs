@@ -37,7 +37,13 @@ impl Driver {
         mount_id: &str,
         caller: &Caller,
     ) -> Result<Mounted, FenceError> {
-        let result = self.bring_up_steps(&mut claimed, round, mount_id, caller).await;
+        let mut result = self.bring_up_steps(&mut claimed, round, mount_id, caller).await;
+        if result.is_err()
+            && let Err(lost @ FenceError::LostOwnership { .. }) = self.refresh(&mut claimed).await
+        {
+            // Whatever failed, it failed because another node took the volume.
+            result = Err(lost);
+        }
         if let Err(error) = &result {
             warn!(volume = %claimed.loaded.record.display_name, epoch = %claimed.epoch, %error, "mount failed; undoing it");
             if let Err(left) = self.undo(&claimed, error).await {
@@ -124,7 +130,11 @@ impl Driver {
     }
 
     /// Changes the record while this node stays its owner in the claimed epoch.
-    async fn update(&self, claimed: &mut Claimed, change: impl Fn(&mut VolumeRecord)) -> Result<(), FenceError> {
+    pub(super) async fn update(
+        &self,
+        claimed: &mut Claimed,
+        change: impl Fn(&mut VolumeRecord),
+    ) -> Result<(), FenceError> {
         for _ in 0..COMMIT_TRIES {
             let mut record = claimed.loaded.record.clone();
             change(&mut record);

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use tracing::{info, warn};
 
-use super::decision::{Ended, is_ours};
+use super::decision::{describe, is_ours};
 use super::driver::{Driver, Loaded};
 use super::error::FenceError;
+use super::late_exports::{Number, burn_open_attempt, forget_seen};
 use super::mounting::Round;
 use super::mutants::Mutant;
 use super::refusal::Refusal;
@@ -30,6 +31,8 @@ pub(super) struct Claimed {
     pub(super) loaded: Loaded,
     pub(super) host: HostName,
     pub(super) epoch: Epoch,
+    /// Exports that were listed and removed since the claim.
+    pub(super) seen: BTreeSet<Number>,
 }
 
 impl Driver {
@@ -37,7 +40,7 @@ impl Driver {
     pub(super) async fn claim(
         &self,
         round: &Round,
-        ended: &[Ended],
+        ended: &[Owner],
         after_clock: bool,
     ) -> Result<Option<Claimed>, FenceError> {
         let host = self.my_host(&round.loaded.record).await?;
@@ -47,9 +50,9 @@ impl Driver {
         record.epoch = lost_epoch.next();
         record.takeover = None;
         record.quarantine.remove(&me.node);
-        burn_open_attempt(&mut record);
+        burn_open_attempt(&mut record, &BTreeSet::new());
         for lost in ended {
-            let Owner { node, boot, host } = lost.owner.clone();
+            let Owner { node, boot, host } = lost.clone();
             record.path_info.remove(&node);
             record.quarantine.insert(node, Quarantine { epoch: lost_epoch, boot, host, revoked: false });
         }
@@ -77,11 +80,11 @@ impl Driver {
                 lease: Some(lease),
             });
         }
-        info!(volume = %record.display_name, node = %me.node, %epoch, ended = ?ended.iter().map(|e| e.owner.node.as_str()).collect::<Vec<_>>(), "claiming");
+        info!(volume = %record.display_name, node = %me.node, %epoch, ended = ?ended.iter().map(|e| e.node.as_str()).collect::<Vec<_>>(), "claiming");
         let Some(loaded) = self.save_with(&round.loaded, record, with).await? else { return Ok(None) };
         // What this node remembers is of an earlier epoch; it vouches for nothing any more.
         self.forget_here(id).await?;
-        Ok(Some(Claimed { loaded, host, epoch }))
+        Ok(Some(Claimed { loaded, host, epoch, seen: BTreeSet::new() }))
     }
 
     /// Revokes all exports of the volume and makes a fresh one to this node. On success the record says
@@ -89,7 +92,7 @@ impl Driver {
     pub(super) async fn fence_and_export(&self, claimed: &mut Claimed) -> Result<Attempt, FenceError> {
         self.revoke_all(claimed).await?;
         let mut skip = BTreeSet::new();
-        let mut attempt = self.start_attempt(claimed, &skip, None).await?;
+        let mut attempt = self.start_attempt(claimed, &skip).await?;
         for _ in 0..EXPORT_TRIES {
             let export = self.export_of(&claimed.loaded.record, &claimed.host, attempt.lun);
             let array = &self.backend(&claimed.loaded.record)?.array;
@@ -103,7 +106,7 @@ impl Driver {
                     warn!(volume = %claimed.loaded.record.display_name, lun = %attempt.lun, message, "LUN number or volume is taken; taking the next number");
                     skip.extend(array.luns_of(&claimed.host).await?);
                     self.revoke_all(claimed).await?;
-                    attempt = self.start_attempt(claimed, &skip, None).await?;
+                    attempt = self.start_attempt(claimed, &skip).await?;
                 }
                 Err(error @ ArrayError::Refused { .. }) => {
                     // A late export of somebody else makes an array with `oneHost` refuse: revoke it and try again.
@@ -112,13 +115,15 @@ impl Driver {
                     }
                     warn!(volume = %claimed.loaded.record.display_name, lun = %attempt.lun, %error, "an export showed up meanwhile; revoking again");
                     self.revoke_all(claimed).await?;
-                    attempt = self.start_attempt(claimed, &skip, None).await?;
+                    attempt = self.start_attempt(claimed, &skip).await?;
                 }
                 Err(error) if error.is_unknown() => {
                     warn!(volume = %claimed.loaded.record.display_name, lun = %attempt.lun, %error, "outcome of the export is unknown; its LUN number is burned");
                     if !self.parts.defects.has(Mutant::ReuseLunNumber) {
-                        attempt = self.start_attempt(claimed, &skip, Some(attempt.lun)).await?;
+                        self.burn(claimed, attempt.lun).await?;
                         self.revoke_all(claimed).await?;
+                        self.refuse_beside_late_export(claimed, attempt.lun).await?;
+                        attempt = self.start_attempt(claimed, &skip).await?;
                     }
                 }
                 Err(error) => {
@@ -135,6 +140,31 @@ impl Driver {
 
     pub(super) fn export_of(&self, record: &VolumeRecord, host: &HostName, lun: Lun) -> Export {
         Export { volume: record.array_name.clone(), lun, to: ExportTarget::Host(host.clone()) }
+    }
+
+    /// Writes down that the request for this number may still take effect; back to revoking.
+    async fn burn(&self, claimed: &mut Claimed, lun: Lun) -> Result<(), FenceError> {
+        let host = claimed.host.clone();
+        self.update(claimed, |record| {
+            if let Ownership::Owned { owner, .. } = record.ownership.clone() {
+                record.burn(&owner.node, &host, lun);
+                record
+                    .note(&owner.node, format!("outcome of the export as LUN {lun} is unknown; the number is burned"));
+                record.ownership = Ownership::Owned { owner, stage: Stage::Fencing };
+            }
+        })
+        .await
+    }
+
+    /// After a request of unknown outcome: goes on only if it was seen to have taken effect, or cannot do harm.
+    async fn refuse_beside_late_export(&self, claimed: &Claimed, lun: Lun) -> Result<(), FenceError> {
+        if claimed.seen.contains(&(claimed.host.clone(), lun)) {
+            return Ok(());
+        }
+        match self.request_on_its_way(&claimed.loaded.record).await? {
+            Some((lun, left)) => Err(FenceError::ExportOnItsWay { lun, seconds: left.as_secs() + 1 }),
+            None => Ok(()),
+        }
     }
 
     /// Removes every VLUN of the volume and proves it by reading back over the other channel. What the cluster has
@@ -154,9 +184,10 @@ impl Driver {
         }
         let (policy, record) = (&self.backend(&claimed.loaded.record)?.policy, claimed.loaded.record.clone());
         let allowed = |row: &VlunRow| policy.fence_unknown_hosts || is_ours(&record, &seen, row);
-        let left = self.revoke_rows(claimed, seen.rows.clone(), allowed).await?;
-        if !left.is_empty() {
-            let rows = left.iter().map(|row| format!("{row:?}")).collect();
+        let revoked = self.revoke_rows(claimed, seen.rows.clone(), allowed).await?;
+        claimed.seen.extend(revoked.numbers());
+        if !revoked.others.is_empty() {
+            let rows = revoked.others.iter().map(describe).collect();
             return Err(Refusal::ExportedToStrangers { rows }.into());
         }
         tokio::time::sleep(self.backend(&claimed.loaded.record)?.policy.settle_delay).await;
@@ -164,19 +195,13 @@ impl Driver {
     }
 
     /// A LUN number that was never used, written into the record together with the counter.
-    async fn start_attempt(
-        &self,
-        claimed: &mut Claimed,
-        skip: &BTreeSet<Lun>,
-        burned: Option<Lun>,
-    ) -> Result<Attempt, FenceError> {
+    async fn start_attempt(&self, claimed: &mut Claimed, skip: &BTreeSet<Lun>) -> Result<Attempt, FenceError> {
         let me = &self.parts.me;
         let array = self.backend(&claimed.loaded.record)?.array.id().to_owned();
         let counter = keys::luns(&array, &claimed.host);
         let mut avoid = self.parts.node.luns_present().await?;
         avoid.extend(skip);
         avoid.extend(claimed.loaded.record.burned_luns.values().flatten().map(|(_, lun)| *lun));
-        avoid.extend(burned);
         avoid.extend(self.journal_entries().iter().filter_map(|entry| entry.lun));
         for _ in 0..COUNTER_TRIES {
             let entry = self.parts.store.get(&counter).await?;
@@ -190,9 +215,7 @@ impl Driver {
                 .ok_or_else(|| FenceError::NoLunNumber { host: claimed.host.to_string(), tried: Lun::MAX as usize })?;
             let attempt = Attempt { lun };
             let mut record = claimed.loaded.record.clone();
-            if let Some(burned) = burned {
-                record.burn(&me.node, &claimed.host, burned);
-            }
+            forget_seen(&mut record, &claimed.seen);
             for entry in record.quarantine.values_mut() {
                 entry.revoked = true;
             }
@@ -230,7 +253,8 @@ impl Driver {
         let fresh = self.load(claimed.loaded.record.id).await?.ok_or(FenceError::NoSuchVolume)?;
         let me = &self.parts.me;
         if fresh.record.epoch != claimed.epoch || !fresh.record.is_owned_by(&me.node, &me.boot) {
-            return Err(FenceError::LostOwnership { epoch: fresh.record.epoch.0 });
+            let owner = fresh.record.ownership.owner().map(|owner| owner.node.clone());
+            return Err(FenceError::LostOwnership { owner, epoch: fresh.record.epoch.0 });
         }
         claimed.loaded = fresh;
         Ok(())
@@ -240,22 +264,13 @@ impl Driver {
     pub(super) const REVOKE_PAUSE: Duration = Duration::from_millis(500);
 }
 
-/// An owner that did not get beyond its export may still have the request on its way: its number stays known.
-pub(super) fn burn_open_attempt(record: &mut VolumeRecord) {
-    if let Ownership::Owned { owner: Owner { node, host: Some(host), .. }, stage: Stage::Attaching(attempt) } =
-        record.ownership.clone()
-    {
-        record.burn(&node, &host, attempt.lun);
-    }
-}
-
-fn claim_words(ended: &[Ended], epoch: Epoch) -> String {
+fn claim_words(ended: &[Owner], epoch: Epoch) -> String {
     if ended.is_empty() {
         return format!("claimed in epoch {epoch}");
     }
     let names: Vec<_> = ended
         .iter()
-        .map(|e| format!("{}{}", e.owner.node, if e.owner.boot == BootId::unknown() { " (boot unknown)" } else { "" }))
+        .map(|e| format!("{}{}", e.node, if e.boot == BootId::unknown() { " (boot unknown)" } else { "" }))
         .collect();
     format!("claimed in epoch {epoch}, ending {}", names.join(", "))
 }

@@ -148,8 +148,7 @@ impl Driver {
     /// The directory is one this plugin mounts volumes at.
     fn is_ours(&self, dir: &Path) -> bool {
         let of_earlier_settings = || self.journal_entries().iter().any(|entry| entry.mount_dir == dir);
-        let device_name = dir.to_str().and_then(|dir| dir.strip_prefix(self.parts.mount_prefix.as_str()));
-        device_name.is_some_and(|name| !name.is_empty() && !name.contains('/')) || of_earlier_settings()
+        self.parts.mount_prefix.covers(dir) || of_earlier_settings()
     }
 
     async fn is_idle(&self, device: &Device) -> Result<bool, FenceError> {

@@ -101,19 +101,12 @@ pub enum MountStep {
     /// Become owner in a new epoch. `ended` is who loses the volume by it.
     Claim {
         /// Owners and exporters that lose the volume and go into quarantine.
-        ended: Vec<Ended>,
+        ended: Vec<Owner>,
         /// The takeover's timer must be gone when the claim commits.
         after_clock: bool,
     },
     /// Do nothing and say why.
     Refuse(Refusal),
-}
-
-/// A node that loses the volume by a claim.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ended {
-    /// Who.
-    pub owner: Owner,
 }
 
 /// What a Mount does next.
@@ -175,7 +168,11 @@ fn own(facts: &MountFacts<'_>, owner: &Owner) -> MountStep {
     let Some(exports) = facts.exports else { return MountStep::AskExports };
     match strangers(facts, exports) {
         Some(refusal) => MountStep::Refuse(refusal),
-        None => MountStep::Claim { ended: exporters_ended(facts, exports, Some(owner)), after_clock: false },
+        None => {
+            let ended = exporters_ended(facts, exports, Some(owner));
+            // An export to another node that no record explains is a conflict with that node.
+            if ended.is_empty() { MountStep::Claim { ended, after_clock: false } } else { after_delay(facts, ended) }
+        }
     }
 }
 
@@ -231,7 +228,12 @@ fn contested(facts: &MountFacts<'_>, owner: &Owner) -> MountStep {
     }
     if contest.owner_alive && contest.recent_takeovers >= facts.policy.takeover_limit {
         let (owner, asking) = names();
-        return MountStep::Refuse(Refusal::Thrashing { owner, asking, takeovers: contest.recent_takeovers });
+        return MountStep::Refuse(Refusal::Thrashing {
+            owner,
+            asking,
+            takeovers: contest.recent_takeovers,
+            window: facts.policy.takeover_window.as_secs(),
+        });
     }
     let Some(exports) = facts.exports else { return MountStep::AskExports };
     if let Some(refusal) = strangers(facts, exports) {
@@ -247,7 +249,7 @@ fn contested(facts: &MountFacts<'_>, owner: &Owner) -> MountStep {
 }
 
 /// The conflict delay: open it, wait for it, or force once it has run out.
-fn after_delay(facts: &MountFacts<'_>, ended: Vec<Ended>) -> MountStep {
+fn after_delay(facts: &MountFacts<'_>, ended: Vec<Owner>) -> MountStep {
     if facts.delay == 0 {
         return MountStep::Claim { ended, after_clock: false };
     }
@@ -261,19 +263,17 @@ fn after_delay(facts: &MountFacts<'_>, ended: Vec<Ended>) -> MountStep {
 }
 
 /// Everybody who loses the volume by a claim: the owner, and nodes the array still exports to.
-fn exporters_ended(facts: &MountFacts<'_>, exports: &ExportsSeen, owner: Option<&Owner>) -> Vec<Ended> {
-    let mut ended: Vec<Ended> =
-        owner.filter(|o| o.node != facts.me.node).map(|o| Ended { owner: o.clone() }).into_iter().collect();
+fn exporters_ended(facts: &MountFacts<'_>, exports: &ExportsSeen, owner: Option<&Owner>) -> Vec<Owner> {
+    let mut ended: Vec<Owner> = owner.filter(|o| o.node != facts.me.node).cloned().into_iter().collect();
     let hosts: BTreeSet<&HostName> =
         exports.rows.iter().filter_map(VlunRow::host).filter(|host| **host != exports.my_host).collect();
     for host in hosts {
         let Some(node) = exports.node_hosts.get(host) else { continue };
         let known = *node == facts.me.node
-            || ended.iter().any(|e| e.owner.node == *node)
+            || ended.iter().any(|e| e.node == *node)
             || facts.record.quarantine.contains_key(node);
         if !known {
-            ended
-                .push(Ended { owner: Owner { node: node.clone(), boot: BootId::unknown(), host: Some(host.clone()) } });
+            ended.push(Owner { node: node.clone(), boot: BootId::unknown(), host: Some(host.clone()) });
         }
     }
     ended

@@ -16,7 +16,7 @@ use super::error::FenceError;
 use super::mutants::Defects;
 use super::policy::Policy;
 use crate::array::{Array, HostName, Lun, Wwn};
-use crate::node::{Filesystem, Node};
+use crate::node::{Filesystem, MountPrefix, Node};
 use crate::store::journal::{Journal, JournalEntry};
 use crate::store::{Change, Committed, Guard, MetadataStore, Revision, Transaction, keys};
 use crate::volume::names::VolumeId;
@@ -48,8 +48,8 @@ pub struct DriverParts {
     pub journal: Arc<dyn Journal>,
     /// This node in this boot.
     pub me: Me,
-    /// Directory prefix of mounts, such as `/opt/hpe/data/hpedocker-`.
-    pub mount_prefix: String,
+    /// Where volumes are mounted, such as `/opt/hpe/data/hpedocker-`.
+    pub mount_prefix: MountPrefix,
     /// Defects put in by a test.
     pub defects: Defects,
 }
@@ -154,7 +154,7 @@ impl Driver {
     /// Where a volume is mounted on this node: the directory the record names, else the one made of the WWN.
     pub(super) fn mount_dir(&self, record: &VolumeRecord, wwn: &Wwn) -> PathBuf {
         record.path_info.get(&self.parts.me.node).map_or_else(
-            || PathBuf::from(format!("{}dm-uuid-mpath-{}", self.parts.mount_prefix, wwn.map_name())),
+            || self.parts.mount_prefix.directory(&format!("dm-uuid-mpath-{}", wwn.map_name())),
             |info| info.mount_dir.clone(),
         )
     }

@@ -3,9 +3,9 @@
 use thiserror::Error;
 
 use super::refusal::Refusal;
-use crate::array::ArrayError;
-use crate::node::NodeError;
+use crate::array::{ArrayError, Lun};
 use crate::node::registration::RegistrationError;
+use crate::node::{NodeError, NodeId};
 use crate::store::StoreError;
 use crate::store::journal::JournalError;
 use crate::volume::record::RecordError;
@@ -39,7 +39,7 @@ pub enum FenceError {
     NoSuchVolume,
     /// The takeover goes on; a repeated Mount joins it.
     #[error(
-        "takeover in progress: node {owner} owns the volume (epoch {epoch}) and has up to {delay} s to let go; repeat the request to join"
+        "takeover in progress: node {owner} owns the volume (epoch {epoch}) and was given {delay} s to let go; repeat the request to join"
     )]
     TakeoverInProgress {
         /// Owner.
@@ -57,9 +57,21 @@ pub enum FenceError {
         /// What is left.
         left: String,
     },
+    /// An earlier export request of this node may still take effect, and this kernel would find the LUN by itself.
+    #[error(
+        "an earlier export of the volume to this node (LUN {lun}) got no answer and may still take effect; this node scans new LUNs by itself, so it must not mount beside that; {seconds} s left, repeat the request to continue"
+    )]
+    ExportOnItsWay {
+        /// LUN number of the request.
+        lun: Lun,
+        /// Until it is too old to take effect.
+        seconds: u64,
+    },
     /// The volume was taken by another node meanwhile.
-    #[error("another node took the volume over meanwhile (epoch {epoch})")]
+    #[error("{} took the volume over meanwhile (epoch {epoch})", owner.as_ref().map_or_else(|| "another node".to_owned(), |owner| format!("node {owner}")))]
     LostOwnership {
+        /// Who owns it now, if anybody.
+        owner: Option<NodeId>,
         /// The epoch that is in force now.
         epoch: u64,
     },

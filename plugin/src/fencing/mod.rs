@@ -5,7 +5,8 @@
 //! or mounts. The invariants it keeps:
 //!
 //! * an export is made only after every other export of the volume was read back as gone;
-//! * a LUN number is handed out once; an export with unknown outcome burns it;
+//! * a LUN number is handed out once; an export with unknown outcome burns it; a node whose kernel finds LUNs by itself
+//!   does not export beside such a request of its own;
 //! * a node that lost the volume gets no export of it before nothing of it is left on that node;
 //! * every write of a record is guarded by the revision that was read;
 //! * the record is freed last;
@@ -17,6 +18,7 @@ mod cleaning;
 pub mod decision;
 mod driver;
 mod error;
+mod late_exports;
 mod local_memory;
 mod mounting;
 pub mod mutants;

@@ -14,7 +14,7 @@ use super::driver::{Driver, Loaded};
 use super::error::FenceError;
 use super::references;
 use super::refusal::Refusal;
-use crate::array::{Channel, Wwn};
+use crate::array::{Channel, Lun, Wwn};
 use crate::node::{LocalTruth, registration};
 use crate::store::{Change, Guard, Revision, Transaction, keys};
 use crate::volume::mount::{Caller, Mounted};
@@ -26,6 +26,9 @@ const WATCH_DISTRUST: Duration = Duration::from_secs(5);
 
 /// Pause after a watch broke.
 const WATCH_BROKEN: Duration = Duration::from_millis(500);
+
+/// Pause between two looks for an export of this node that may still take effect.
+const LATE_EXPORT_LOOK: Duration = Duration::from_secs(2);
 
 /// Facts of one round, owned.
 pub(super) struct Round {
@@ -73,16 +76,28 @@ impl Driver {
                     self.wait_for_change(&round, deadline).await?;
                 }
                 MountStep::Claim { ended, after_clock } => {
+                    if let Some((lun, left)) = self.request_on_its_way(&round.loaded.record).await? {
+                        self.remove_late_exports(id).await?;
+                        drop(guard);
+                        wait_for_late_export(lun, left, deadline).await?;
+                        continue;
+                    }
                     let Some(claimed) = self.claim(&round, &ended, after_clock).await? else { continue };
                     match self.bring_up(claimed, &round, mount_id, caller).await {
                         Ok(mounted) => return Ok(mounted),
-                        Err(FenceError::LostOwnership { epoch }) => {
-                            info!(volume = %id, epoch, "lost the volume while mounting it; deciding anew");
+                        Err(error @ (FenceError::LostOwnership { .. } | FenceError::ExportOnItsWay { .. })) => {
+                            info!(volume = %id, %error, "the mount was undone; deciding anew");
                         }
                         Err(error) => return Err(error),
                     }
                 }
-                MountStep::Refuse(refusal) => return Err(refusal.into()),
+                MountStep::Refuse(refusal) => {
+                    if matches!(refusal, Refusal::ExportedToStrangers { .. }) {
+                        // The stranger may be this node under a new name on the array: look it up again next time.
+                        self.forget_host(self.backend(&round.loaded.record)?.array.id());
+                    }
+                    return Err(refusal.into());
+                }
                 MountStep::AskExports | MountStep::AskContest => {}
             }
         }
@@ -297,6 +312,16 @@ impl Driver {
         }
         Ok(())
     }
+}
+
+/// Waits a moment before the next look for an export that may still come.
+async fn wait_for_late_export(lun: Lun, left: Duration, deadline: Instant) -> Result<(), FenceError> {
+    let next = Instant::now() + left.min(LATE_EXPORT_LOOK);
+    if next >= deadline {
+        return Err(FenceError::ExportOnItsWay { lun, seconds: left.as_secs() + 1 });
+    }
+    tokio::time::sleep_until(next).await;
+    Ok(())
 }
 
 /// What to say when the time is up before the volume was claimed.

@@ -69,7 +69,8 @@ pub struct Policy {
     pub path_patience: Duration,
     /// How long to wait for paths of a new export.
     pub attach_patience: Duration,
-    /// How long a LUN number with unknown outcome is looked for.
+    /// How long after it was given up a request to the array may still take effect: so long its LUN number is looked
+    /// for, and so long a node whose kernel finds LUNs by itself waits before it mounts the volume again.
     pub burned_watch: Duration,
 }
 
@@ -88,7 +89,7 @@ impl Default for Policy {
             settle_delay: Duration::ZERO,
             path_patience: Duration::from_secs(120),
             attach_patience: Duration::from_secs(30),
-            burned_watch: Duration::from_secs(600),
+            burned_watch: Duration::from_secs(120),
         }
     }
 }

@@ -3,7 +3,7 @@
 //! Runs at start, on every change the store's watch reports, and at an interval, so that a crash at any step, a
 //! fence this node slept through, or a late export heals by itself.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -14,12 +14,10 @@ use futures::{FutureExt as _, StreamExt as _};
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
-use super::decision::{Me, describe};
+use super::decision::Me;
 use super::driver::{Driver, Loaded};
 use super::error::FenceError;
 use super::refusal::Refusal;
-use super::revoking::remove_one;
-use crate::array::{Channel, Export, HostName, Lun, VlunRow};
 use crate::node::{BootId, LocalTruth};
 use crate::store::journal::JournalEntry;
 use crate::store::{Revision, WatchEvent, keys};
@@ -255,93 +253,7 @@ impl Driver {
             None => Ok(()),
         }
     }
-
-    /// For Remove: takes away late exports of given-up requests by their exact address, and what is left of this node's
-    /// own if nothing of the volume is on it; refuses while anything else is exported. One pass, never a loop: a node
-    /// that mounts the volume meanwhile is not touched.
-    ///
-    /// # Errors
-    /// [`Refusal::StillExported`] names what is exported.
-    pub async fn refuse_exports(&self, record: &VolumeRecord) -> Result<(), FenceError> {
-        let rows = self.read_exports(record).await?;
-        let mut removable: BTreeSet<(HostName, Lun)> = record.burned_luns.values().flatten().cloned().collect();
-        if !rows.is_empty() && self.parts.node.inspect(&self.wwn_of(&mut record.clone()).await?).await?.is_clean() {
-            let host = self.my_host(record).await?;
-            removable.extend(rows.iter().filter(|row| row.host() == Some(&host)).map(|row| (host.clone(), row.lun())));
-        }
-        for export in late(&rows, &removable, None) {
-            remove_one(self.backend(record)?.array.as_ref(), &export, Channel::Wsapi).await?;
-        }
-        let left: Vec<String> = self.read_exports(record).await?.iter().map(describe).collect();
-        if left.is_empty() { Ok(()) } else { Err(Refusal::StillExported { rows: left }.into()) }
-    }
-
-    /// Removes exports that took effect after their request was given up, by their exact address.
-    async fn remove_late_exports(&self, id: VolumeId) -> Result<(), FenceError> {
-        let Some(loaded) = self.load(id).await? else { return Ok(()) };
-        let me = &self.parts.me;
-        let record = &loaded.record;
-        let owned = record.is_owned_by(&me.node, &me.boot);
-        let burned: BTreeSet<(HostName, Lun)> = record
-            .burned_luns
-            .iter()
-            .filter(|(node, _)| owned || **node == me.node)
-            .flat_map(|(_, luns)| luns.clone())
-            .collect();
-        self.forget_burned_times(id, &burned);
-        if burned.is_empty() {
-            return Ok(());
-        }
-        let backend = self.backend(record)?;
-        let current = record.ownership.stage().and_then(Stage::attempt).map(|attempt| attempt.lun);
-        let rows = self.read_exports(record).await?;
-        for export in late(&rows, &burned, current) {
-            info!(?export, "removing an export that took effect late");
-            remove_one(backend.array.as_ref(), &export, Channel::Wsapi).await?;
-        }
-        let watched_enough = self.watched_enough(id, &burned, backend.policy.burned_watch);
-        if !watched_enough.is_empty() {
-            let mut record = record.clone();
-            // Only this node's own: another node may sleep between decision and request for longer than any watch.
-            if let Some(luns) = record.burned_luns.get_mut(&me.node) {
-                luns.retain(|burned| !watched_enough.contains(burned));
-            }
-            record.burned_luns.retain(|_, luns| !luns.is_empty());
-            self.save(&loaded, record).await?;
-        }
-        Ok(())
-    }
-
-    /// Numbers that were looked for long enough.
-    fn watched_enough(
-        &self,
-        id: VolumeId,
-        burned: &BTreeSet<(HostName, Lun)>,
-        watch: Duration,
-    ) -> BTreeSet<(HostName, Lun)> {
-        let mut since = self.burned_since.lock().unwrap_or_else(PoisonError::into_inner);
-        burned
-            .iter()
-            .filter(|burned| since.entry((id, (*burned).clone())).or_insert_with(Instant::now).elapsed() >= watch)
-            .cloned()
-            .collect()
-    }
-
-    fn forget_burned_times(&self, id: VolumeId, burned: &BTreeSet<(HostName, Lun)>) {
-        let mut since = self.burned_since.lock().unwrap_or_else(PoisonError::into_inner);
-        since.retain(|(volume, known), _| *volume != id || burned.contains(known));
-    }
 }
 
-/// Templates that are known to come from requests given up, except the export in force.
-fn late(rows: &[VlunRow], burned: &BTreeSet<(HostName, Lun)>, current: Option<Lun>) -> Vec<Export> {
-    rows.iter()
-        .filter_map(|row| match row {
-            VlunRow::Template(export) => Some(export),
-            VlunRow::Active { .. } => None,
-        })
-        .filter(|export| current != Some(export.lun))
-        .filter(|export| export.to.host().is_some_and(|host| burned.contains(&(host.clone(), export.lun))))
-        .cloned()
-        .collect()
-}
+#[cfg(test)]
+mod tests;

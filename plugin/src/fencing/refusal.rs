@@ -25,7 +25,7 @@ pub enum Refusal {
     },
     /// Two healthy nodes fight.
     #[error(
-        "nodes {owner} and {asking} take the volume from each other: {takeovers} takeovers within the takeover window; {owner} keeps it. Two containers on different nodes use one volume: scale to one replica, or give each its own volume"
+        "nodes {owner} and {asking} take the volume from each other: {takeovers} takeovers within the last {window} s; {owner} keeps it. Two containers on different nodes use one volume: scale to one replica, or give each its own volume"
     )]
     Thrashing {
         /// Owner, who keeps it.
@@ -34,6 +34,8 @@ pub enum Refusal {
         asking: NodeId,
         /// How many takeovers were counted.
         takeovers: usize,
+        /// Over how many seconds.
+        window: u64,
     },
     /// The array exports the volume to hosts outside the cluster.
     #[error("the array exports the volume to {}, which is no node of this cluster; remove that export, or set fence_unknown_hosts = true to let the plugin remove it", rows.join("; "))]

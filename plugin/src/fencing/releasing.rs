@@ -3,6 +3,7 @@
 //! The order is the point: write back, unmount, prove idle, drop the device, remove the export, verify, and only
 //! then free the record. Freed first, another node would mount beside a live mount.
 
+use std::collections::BTreeSet;
 use std::sync::PoisonError;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use tracing::{info, warn};
 use super::cleaning::TakenDown;
 use super::driver::{Driver, Loaded};
 use super::error::FenceError;
+use super::late_exports::{Number, burn_open_attempt, forget_seen};
 use super::mutants::Mutant;
 use super::references;
 use super::refusal::Refusal;
@@ -120,7 +122,7 @@ impl Driver {
         }
         record.note(&self.parts.me.node, "releasing: write back, unmount, detach, remove the export");
         if self.parts.defects.has(Mutant::FreeBeforeDeviceDown) {
-            return self.free(loaded, record).await;
+            return self.free(loaded, record, &BTreeSet::new()).await;
         }
         self.save(loaded, record).await
     }
@@ -137,8 +139,8 @@ impl Driver {
         }
         self.stuck.lock().unwrap_or_else(PoisonError::into_inner).remove(&record.id);
         self.journal_released(&record).await?;
-        self.remove_own_exports(&record).await?;
-        self.finish_release(loaded).await
+        let seen = self.remove_own_exports(&record).await?.numbers();
+        self.finish_release(loaded, &seen).await
     }
 
     /// Without a path nothing can be written back: at once if the array no longer exports the volume here, else after
@@ -162,7 +164,7 @@ impl Driver {
     }
 
     /// The last transaction of a release. If the volume was taken meanwhile there is nothing left to free.
-    async fn finish_release(&self, mut loaded: Loaded) -> Result<(), FenceError> {
+    async fn finish_release(&self, mut loaded: Loaded, seen: &BTreeSet<Number>) -> Result<(), FenceError> {
         let id = loaded.record.id;
         let epoch = loaded.record.epoch;
         loop {
@@ -170,7 +172,7 @@ impl Driver {
             if record.epoch != epoch || record.ownership.owner().is_none_or(|owner| owner.node != self.parts.me.node) {
                 break;
             }
-            if self.free(&loaded, record).await?.is_some() {
+            if self.free(&loaded, record, seen).await?.is_some() {
                 info!(volume = %loaded.record.display_name, node = %self.parts.me.node, %epoch, "released");
                 break;
             }
@@ -182,9 +184,15 @@ impl Driver {
         self.forget_here(id).await
     }
 
-    async fn free(&self, loaded: &Loaded, mut record: VolumeRecord) -> Result<Option<Loaded>, FenceError> {
+    async fn free(
+        &self,
+        loaded: &Loaded,
+        mut record: VolumeRecord,
+        seen: &BTreeSet<Number>,
+    ) -> Result<Option<Loaded>, FenceError> {
         let id = record.id;
-        super::claiming::burn_open_attempt(&mut record);
+        burn_open_attempt(&mut record, seen);
+        forget_seen(&mut record, seen);
         record.ownership = Ownership::Free;
         record.takeover = None;
         record.path_info.remove(&self.parts.me.node);

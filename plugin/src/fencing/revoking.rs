@@ -9,7 +9,7 @@ use super::claiming::Claimed;
 use super::driver::Driver;
 use super::error::FenceError;
 use super::mutants::Mutant;
-use crate::array::{Array, ArrayError, Channel, Export, VlunRow};
+use crate::array::{Array, ArrayError, Channel, Export, HostName, Lun, VlunRow};
 use crate::volume::record::VolumeRecord;
 
 impl Driver {
@@ -22,27 +22,25 @@ impl Driver {
         claimed: &mut Claimed,
         rows: Vec<VlunRow>,
         allowed: impl Fn(&VlunRow) -> bool + Send + Sync,
-    ) -> Result<Vec<VlunRow>, FenceError> {
+    ) -> Result<Revoked, FenceError> {
         let record = claimed.loaded.record.clone();
         let patience = self.backend(&record)?.policy.revoke_patience;
         self.remove_until(&record, rows, Channel::Cli, patience, allowed, Some(claimed)).await
     }
 
     /// Removes this node's own exports of a volume, REST first, and proves that none is left.
-    pub(super) async fn remove_own_exports(&self, record: &VolumeRecord) -> Result<(), FenceError> {
+    pub(super) async fn remove_own_exports(&self, record: &VolumeRecord) -> Result<Revoked, FenceError> {
         let host = self.my_host(record).await?;
         let rows = self.read_exports(record).await?;
         let patience = self.backend(record)?.policy.revoke_patience;
         let mine = |row: &VlunRow| row.host() == Some(&host);
-        self.remove_until(record, rows, Channel::Wsapi, patience, mine, None).await?;
-        Ok(())
+        self.remove_until(record, rows, Channel::Wsapi, patience, mine, None).await
     }
 
     /// Removes the chosen rows over `first`, falling back to the other channel, and reads back over the channel
     /// that was not used for the removal, until no chosen row is left or `patience` is over. Rows that are still
     /// listed although their removal was accepted are removed over the other channel in the next round. With `claimed`,
     /// every round first confirms that this node still owns the volume in that epoch.
-    /// Returns the rows that were left alone because they were not chosen.
     async fn remove_until(
         &self,
         record: &VolumeRecord,
@@ -51,11 +49,12 @@ impl Driver {
         patience: std::time::Duration,
         chosen: impl Fn(&VlunRow) -> bool + Send + Sync,
         mut claimed: Option<&mut Claimed>,
-    ) -> Result<Vec<VlunRow>, FenceError> {
+    ) -> Result<Revoked, FenceError> {
         let array = self.backend(record)?.array.as_ref();
         let until = Instant::now() + patience;
         let mut channel = first;
         let (mut rows, mut others): (Vec<VlunRow>, Vec<VlunRow>) = rows.into_iter().partition(&chosen);
+        let mut removed = BTreeSet::new();
         while !rows.is_empty() {
             if let Some(claimed) = claimed.as_deref_mut() {
                 self.refresh(claimed).await?;
@@ -71,8 +70,9 @@ impl Driver {
             for export in &templates {
                 used = remove_one(array, export, channel).await?;
             }
+            removed.extend(templates);
             if self.parts.defects.has(Mutant::SkipReadBack) {
-                return Ok(others);
+                return Ok(Revoked { removed, others });
             }
             (rows, others) = read_back(array, record, used).await?.into_iter().partition(&chosen);
             if rows.is_empty() {
@@ -84,7 +84,22 @@ impl Driver {
             tokio::time::sleep(Self::REVOKE_PAUSE).await;
             channel = used.other();
         }
-        Ok(others)
+        Ok(Revoked { removed, others })
+    }
+}
+
+/// What a revocation came to.
+pub(super) struct Revoked {
+    /// Exports that were listed, so that their requests had taken effect, and are gone.
+    pub(super) removed: BTreeSet<Export>,
+    /// Rows that were left alone because they were not chosen.
+    pub(super) others: Vec<VlunRow>,
+}
+
+impl Revoked {
+    /// Host and LUN number of each export that is gone.
+    pub(super) fn numbers(&self) -> BTreeSet<(HostName, Lun)> {
+        self.removed.iter().filter_map(|export| Some((export.to.host()?.clone(), export.lun))).collect()
     }
 }
 

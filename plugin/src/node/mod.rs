@@ -5,6 +5,7 @@
 
 pub mod identity;
 pub mod linux;
+mod mount_prefix;
 pub mod node_id;
 pub mod registration;
 
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 pub use identity::{BootId, MachineId, NodeId};
+pub use mount_prefix::{MountPrefix, MountPrefixError};
 
 use crate::array::{Lun, TargetPort, Wwn};
 
@@ -248,6 +250,9 @@ pub trait Node: Send + Sync {
     async fn fail_queued_io(&self, device: &Device) -> Result<(), NodeError>;
     /// Unmounts `dir` of a filesystem that was shut down; here a lazy unmount is allowed.
     async fn unmount_fenced(&self, dir: &Path) -> Result<(), NodeError>;
+    /// This kernel attaches LUNs nobody asked it to scan: Fibre Channel does whenever a port comes back, unless
+    /// `scsi_mod.scan=manual`; iSCSI does unless `node.session.scan=manual`.
+    async fn finds_luns_by_itself(&self) -> Result<bool, NodeError>;
     /// Deletes SCSI devices that are bound to this LUN number of the array and belong to no map in use.
     async fn purge_stale_lun(&self, lun: Lun) -> Result<(), NodeError>;
 }

@@ -87,7 +87,7 @@ impl Case {
 
     fn ends(&self) -> Vec<String> {
         match self.step() {
-            MountStep::Claim { ended, .. } => ended.iter().map(|e| e.owner.node.to_string()).collect(),
+            MountStep::Claim { ended, .. } => ended.iter().map(|e| e.node.to_string()).collect(),
             other => panic!("not a claim: {other:?}"),
         }
     }
@@ -165,7 +165,7 @@ fn another_owner_is_told_waited_for_and_then_forced() {
     m2.contest = clock(DelayClock::Running);
     assert_eq!(m2.step(), MountStep::Wait);
     m2.contest = clock(DelayClock::Expired);
-    assert_eq!(m2.step(), MountStep::Claim { ended: vec![Ended { owner: owner("a") }], after_clock: true });
+    assert_eq!(m2.step(), MountStep::Claim { ended: vec![owner("a")], after_clock: true });
     // Nobody waited for it: the old timer permits nothing.
     m2.contest = clock(DelayClock::Stale);
     assert_eq!(m2.step(), MountStep::OpenTakeover);
@@ -218,6 +218,8 @@ fn strangers_are_refused_unless_the_configuration_says_otherwise() {
 fn the_legal_owner_fences_whoever_is_exported_beside_it() {
     let mut m10 = case(mounted_by("b"));
     m10.exports = Some(exported_to(&["host-a"]));
+    assert_eq!(m10.step(), MountStep::OpenTakeover, "a conflict like any other: with its delay");
+    m10.delay = 0;
     assert_eq!(m10.ends(), ["a"]);
 }
 
@@ -266,6 +268,25 @@ fn a_volume_of_the_earlier_plugin_is_adopted_where_it_is_mounted() {
     };
     m25.local = really_mounted();
     assert_eq!(m25.step(), MountStep::AddReference);
+}
+
+#[test]
+fn an_owner_gives_a_node_it_knows_nothing_of_the_delay_before_it_fences_it() {
+    let mut restored = case(record(Ownership::Owned { owner: owner("b"), stage: Stage::Fencing }));
+    restored.exports = Some(exported_to(&["host-b"]));
+    assert_eq!(restored.step(), MountStep::Claim { ended: vec![], after_clock: false });
+    restored.exports = Some(exported_to(&["host-a"]));
+    assert_eq!(restored.step(), MountStep::OpenTakeover);
+    let epoch = restored.record.epoch;
+    restored.record.takeover = Some(Takeover { by: NodeId::new("b"), of_epoch: epoch, delay: 30 });
+    restored.contest = Some(ContestSeen { owner_alive: true, clock: DelayClock::Running, recent_takeovers: 0 });
+    assert_eq!(restored.step(), MountStep::Wait);
+    restored.contest = Some(ContestSeen { owner_alive: true, clock: DelayClock::Expired, recent_takeovers: 0 });
+    assert_eq!(restored.ends(), ["a"]);
+    // Whoever is in quarantine already had its delay.
+    let lost = Quarantine { epoch, boot: BootId::new("boot1"), host: None, revoked: false };
+    restored.record.quarantine.insert(NodeId::new("a"), lost);
+    assert_eq!(restored.step(), MountStep::Claim { ended: vec![], after_clock: false });
 }
 
 #[test]

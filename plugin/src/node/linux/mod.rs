@@ -19,6 +19,7 @@ mod iscsi;
 mod iscsi_record;
 mod mountinfo;
 mod multipath;
+mod scanning;
 mod scsi_devices;
 mod shutdown;
 mod step;
@@ -215,6 +216,13 @@ impl Node for LinuxNode {
 
     async fn unmount_fenced(&self, dir: &Path) -> Result<(), NodeError> {
         filesystem::unmount(&self.roots, dir, Unmounting::Fenced).await
+    }
+
+    async fn finds_luns_by_itself(&self) -> Result<bool, NodeError> {
+        let roots = self.roots.clone();
+        let step = Step::new("looking at", "how new LUNs are scanned");
+        let failed = step.clone();
+        step.blocking(LOOK, move |_| scanning::finds_luns_by_itself(&roots).map_err(|error| failed.failed(error))).await
     }
 
     async fn purge_stale_lun(&self, lun: Lun) -> Result<(), NodeError> {
