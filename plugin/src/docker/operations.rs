@@ -173,11 +173,17 @@ impl Operations {
         }
         let (sender, answer) = oneshot::channel();
         let caller = Caller::waiting();
-        let flight = Arc::new(Flight { caller: caller.clone(), waiting: Mutex::new(0), answer: answer.shared(), since: Instant::now() });
+        let flight = Arc::new(Flight {
+            caller: caller.clone(),
+            waiting: Mutex::new(0),
+            answer: answer.shared(),
+            since: Instant::now(),
+        });
         let waiting = Waiting::join(&flight);
         state.running.insert(operation.clone(), Arc::clone(&flight));
         drop(state);
-        let landing = Landing { inner: Arc::clone(&self.0), operation: operation.clone(), sender: Some(sender), answer: None };
+        let landing =
+            Landing { inner: Arc::clone(&self.0), operation: operation.clone(), sender: Some(sender), answer: None };
         let span = tracing::info_span!("operation", what = %operation);
         self.0.tasks.spawn(fly(work(caller), landing).instrument(span).boxed());
         Ok((flight, waiting))
