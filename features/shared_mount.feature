@@ -72,6 +72,16 @@ Feature: Mounting a volume that this node owns already
     When container web on worker1 stops
     Then nobody owns db
 
+  @M12 @X1
+  Scenario: dockerd died with its containers, and starts one again without ever having unmounted
+    Given container web on worker1 has db mounted
+    And container web on worker1 dies
+    When container web on worker1 mounts db
+    Then the mount succeeds within 2 s
+    When container web on worker1 stops
+    Then nobody owns db
+    And db is exported to nobody
+
   @M12 @dory
   Scenario: kubelet repeats the mount of a pod
     Given pod shop on worker1 has db mounted

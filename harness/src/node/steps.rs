@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::fabric::FabricError;
 use super::hook::{Injection, Moment};
 use super::io::position_of;
-use super::kernel::{FilesystemState, HOST, ScsiAddress};
+use super::kernel::{FilesystemState, HOST, Mount, ScsiAddress};
 use super::machine::{Machine, SimulatedNode};
 
 /// How long a lazy unmount of a dead filesystem waits for it to leave the kernel before it returns anyway.
@@ -278,6 +278,16 @@ impl Node for SimulatedNode {
             Ok(())
         })
         .await
+    }
+
+    async fn is_mounted_elsewhere(&self, device: &Device, dir: &Path) -> Result<bool, NodeError> {
+        let state = self.machine.state();
+        let on_device = |m: &&Mount| state.kernel.filesystems.get(&m.filesystem).is_some_and(|fs| fs.wwn == device.wwn);
+        Ok(state.kernel.mounts.iter().filter(on_device).any(|m| m.namespace != HOST || m.dir != dir))
+    }
+
+    async fn finds_luns_by_itself(&self) -> Result<bool, NodeError> {
+        Ok(self.machine.options.finds_luns_by_itself)
     }
 
     async fn purge_stale_lun(&self, lun: Lun) -> Result<(), NodeError> {

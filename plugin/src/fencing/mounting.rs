@@ -207,6 +207,14 @@ impl Driver {
         let Some(info) = record.path_info.get_mut(&me.node) else { return Ok(None) };
         info.boot_id = me.boot.clone();
         let held = info.mount_ids.len();
+        if references::is_counted_again(&info.mount_ids, mount_id)
+            && let Some(device) = device
+            && !self.parts.node.is_mounted_elsewhere(device, &round.mount_dir).await?
+        {
+            // dockerd died with its containers and never unmounted: what the id held it holds no more.
+            info!(volume = %round.loaded.record.display_name, mount_id, "no container has the volume mounted; counting this id anew");
+            references::forget(&mut info.mount_ids, mount_id);
+        }
         references::add(&mut info.mount_ids, mount_id);
         let added = info.mount_ids.len() > held;
         let answer = answer(info.path.clone());

@@ -8,6 +8,17 @@ fn is_repeated_by_its_sender(id: &str) -> bool {
     uuid::Uuid::try_parse(id).is_ok() && id.contains('-')
 }
 
+/// The id is counted and holds the volume already: another mount of the same container, or of one that was started
+/// again after its daemon died.
+pub(super) fn is_counted_again(ids: &[String], id: &str) -> bool {
+    !is_repeated_by_its_sender(id) && ids.iter().any(|known| known == id)
+}
+
+/// Drops every reference of an id.
+pub(super) fn forget(ids: &mut Vec<String>, id: &str) {
+    ids.retain(|known| known != id);
+}
+
 /// Adds a reference.
 pub(super) fn add(ids: &mut Vec<String>, id: &str) {
     if !(is_repeated_by_its_sender(id) && ids.iter().any(|known| known == id)) {

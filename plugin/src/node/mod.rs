@@ -250,6 +250,9 @@ pub trait Node: Send + Sync {
     async fn fail_queued_io(&self, device: &Device) -> Result<(), NodeError>;
     /// Unmounts `dir` of a filesystem that was shut down; here a lazy unmount is allowed.
     async fn unmount_fenced(&self, dir: &Path) -> Result<(), NodeError>;
+    /// The device is mounted anywhere but at `dir` in this mount namespace: by a container, or somewhere else. In doubt
+    /// the answer is yes.
+    async fn is_mounted_elsewhere(&self, device: &Device, dir: &Path) -> Result<bool, NodeError>;
     /// This kernel attaches LUNs nobody asked it to scan: Fibre Channel does whenever a port comes back, unless
     /// `scsi_mod.scan=manual`; iSCSI does unless `node.session.scan=manual`.
     async fn finds_luns_by_itself(&self) -> Result<bool, NodeError>;

@@ -19,6 +19,7 @@ mod iscsi;
 mod iscsi_record;
 mod mountinfo;
 mod multipath;
+mod namespaces;
 mod scanning;
 mod scsi_devices;
 mod shutdown;
@@ -216,6 +217,15 @@ impl Node for LinuxNode {
 
     async fn unmount_fenced(&self, dir: &Path) -> Result<(), NodeError> {
         filesystem::unmount(&self.roots, dir, Unmounting::Fenced).await
+    }
+
+    async fn is_mounted_elsewhere(&self, device: &Device, dir: &Path) -> Result<bool, NodeError> {
+        let name = device.path.display().to_string();
+        let (roots, device, dir) = (self.roots.clone(), device.path.clone(), dir.to_owned());
+        let look = move |step: &Step| {
+            namespaces::is_mounted_elsewhere(&roots, &device, &dir).map_err(|error| step.failed(error))
+        };
+        Step::new("looking for other mounts of", name).blocking(LOOK, look).await
     }
 
     async fn finds_luns_by_itself(&self) -> Result<bool, NodeError> {
