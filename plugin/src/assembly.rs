@@ -4,19 +4,23 @@
 //! from outside, so that a test lab runs everything else unchanged on nodes of its own.
 
 mod adapters;
+mod offline;
+mod passwords;
+
+pub use offline::load_checked;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::SecretString;
 use thiserror::Error;
 use tokio::sync::watch;
 
+use self::passwords::SectionPassphrase;
 use crate::array::hpe3par::Hpe3par;
 use crate::array::settings::SettingsError;
-use crate::config::{BackendConfig, BackendPasswordError, PluginConfig};
+use crate::config::{BackendConfig, PluginConfig};
 use crate::daemon::Parts;
 use crate::docker::api;
 use crate::fencing::mutants::Defects;
@@ -24,10 +28,10 @@ use crate::fencing::{Backend, Driver, DriverParts, FenceError, IdentityAlarm, Me
 use crate::node::node_id::{self, NodeIdError};
 use crate::node::registration::{Registrant, Registration, RegistrationError, Standing};
 use crate::node::{Node, NodeError};
+use crate::store::MetadataStore;
 use crate::store::etcd::{EtcdSettingsError, EtcdStore};
 use crate::store::journal::JournalError;
 use crate::store::journal_files::FileJournal;
-use crate::store::{MetadataStore, keys};
 use crate::tasks::Tasks;
 use crate::volume::names::VolumeId;
 use crate::volume::service::{Deadlines, NewVolumeDefaults, ServiceParts, VolumeService};
@@ -58,9 +62,6 @@ pub enum AssemblyError {
         /// What is wrong.
         reason: SettingsError,
     },
-    /// A password that cannot be decrypted.
-    #[error(transparent)]
-    Password(#[from] BackendPasswordError),
     /// The node's id.
     #[error(transparent)]
     NodeId(#[from] NodeIdError),
@@ -146,14 +147,14 @@ pub async fn assemble_on(
 ) -> Result<Assembled, AssemblyError> {
     let facts = around.node.facts().await?;
     let me = Me { node: node_id::read_or_make(&config.host.node_id_file)?, boot: facts.boot.clone() };
-    let (backends, arrays) = open_backends(config, store.as_ref()).await?;
+    let (backends, arrays) = open_backends(config, &store)?;
     let driver = Arc::new(Driver::new(DriverParts {
         store: Arc::clone(&store),
         backends,
         node: around.node,
         journal: Arc::new(FileJournal::open(&config.host.state_dir)?),
         me: me.clone(),
-        mount_prefix: config.host.mount_prefix.as_str().to_owned(),
+        mount_prefix: config.host.mount_prefix.clone(),
         defects: around.defects,
     }));
     driver.load_journal().await?;
@@ -196,45 +197,32 @@ async fn follow_standing(mut standing: watch::Receiver<Standing>, alarm: Arc<Ide
     }
 }
 
-async fn open_backends(
-    config: &PluginConfig,
-    store: &dyn MetadataStore,
-) -> Result<(BTreeMap<String, Backend>, Vec<Arc<Hpe3par>>), AssemblyError> {
+type OpenedBackends = (BTreeMap<String, Backend>, Vec<Arc<Hpe3par>>);
+
+/// Nothing is sent: passwords are read from the store, and arrays asked, when the first call needs them.
+fn open_backends(config: &PluginConfig, store: &Arc<dyn MetadataStore>) -> Result<OpenedBackends, AssemblyError> {
     let mut backends = BTreeMap::new();
     let mut arrays = Vec::new();
-    // All at once: a store that is away costs one deadline, not one per section.
-    let sections = config.backends.values().map(|section| with_plain_passwords(section.clone(), store));
-    for section in futures::future::try_join_all(sections).await? {
+    for section in config.backends.values() {
         let name = section.name.as_str().to_owned();
-        let settings = adapters::array_settings(&section, &config.host);
-        let array =
-            Hpe3par::connect(settings).map_err(|reason| AssemblyError::Array { backend: name.clone(), reason })?;
+        let array = open_array(section, config, store)
+            .map_err(|reason| AssemblyError::Array { backend: name.clone(), reason })?;
         let array = Arc::new(array);
         arrays.push(Arc::clone(&array));
-        let policy = adapters::policy(&section, &config.host);
+        let policy = adapters::policy(section, &config.host);
         let backend = Backend { array, policy, filesystem: section.filesystem, paths_wanted: PATHS_WANTED };
         backends.insert(name, backend);
     }
     Ok((backends, arrays))
 }
 
-/// If the section has a passphrase in the store its passwords are encrypted. A store that is away cannot say: then
-/// they are taken as they stand, as the earlier plugin does.
-async fn with_plain_passwords(
-    mut section: BackendConfig,
-    store: &dyn MetadataStore,
-) -> Result<BackendConfig, AssemblyError> {
-    match store.get(&keys::backend_passphrase(section.name.as_str())).await {
-        Ok(Some(entry)) => {
-            let passphrase = SecretString::from(String::from_utf8_lossy(&entry.value).into_owned());
-            section.decrypt_passwords(&passphrase)?;
-        }
-        Ok(None) => {}
-        Err(error) => {
-            tracing::warn!(backend = section.name.as_str(), %error, "cannot tell whether passwords are encrypted; taking them as they stand");
-        }
-    }
-    Ok(section)
+fn open_array(
+    section: &BackendConfig,
+    config: &PluginConfig,
+    store: &Arc<dyn MetadataStore>,
+) -> Result<Hpe3par, SettingsError> {
+    let passphrase = SectionPassphrase::new(Arc::clone(store), section.name.clone());
+    Hpe3par::connect(adapters::array_settings(section, &config.host, &passphrase))
 }
 
 fn new_volume_defaults(section: &BackendConfig) -> NewVolumeDefaults {

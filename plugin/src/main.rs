@@ -18,7 +18,7 @@ use hpe3par_docker_plugin::docker::socket::Claim;
 use hpe3par_docker_plugin::fencing::mutants::Defects;
 use hpe3par_docker_plugin::node::linux::LinuxNode;
 use hpe3par_docker_plugin::ops::check_config;
-use hpe3par_docker_plugin::ops::logging::{self, LogFormat};
+use hpe3par_docker_plugin::ops::logging::{self, LogFormat, LogLevels};
 use hpe3par_docker_plugin::tasks::TokioTasks;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -72,11 +72,11 @@ struct Serve {
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
-        Command::CheckConfig(file) => return check(&file.config),
-        Command::Serve(arguments) => serve(&arguments),
+        Command::CheckConfig(file) => check(&file.config),
+        Command::Serve(arguments) => serve(&arguments).map(|()| ExitCode::SUCCESS),
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             complain(&format!("{error:#}"));
             ExitCode::FAILURE
@@ -89,28 +89,38 @@ fn complain(text: &str) {
     let _ = writeln!(io::stderr(), "hpe3par-docker-plugin: {text}");
 }
 
-fn check(config: &Path) -> ExitCode {
-    let report = check_config::report(config);
-    let printed = io::stdout().write_all(report.text.as_bytes());
-    if report.usable && printed.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+fn check(config: &Path) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let report = runtime.context("starting the runtime failed")?.block_on(check_config::report(config));
+    io::stdout().write_all(report.text.as_bytes()).context("printing the report failed")?;
+    Ok(if report.usable { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn serve(arguments: &Serve) -> anyhow::Result<()> {
-    let (config, warnings) = PluginConfig::load(&arguments.file.config)?;
-    logging::start(arguments.log_format, config.host.logging.filter())?;
-    for warning in &warnings {
-        tracing::warn!("{warning}");
-    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .max_blocking_threads(64)
         .enable_all()
         .build()
         .context("starting the runtime failed")?;
-    let done = runtime.block_on(run(arguments, &config));
+    let done = runtime.block_on(configure_and_run(arguments));
     // A thread that hangs in the kernel on a device without paths must not keep the plugin from ending.
     runtime.shutdown_timeout(Duration::from_millis(200));
     done
+}
+
+async fn configure_and_run(arguments: &Serve) -> anyhow::Result<()> {
+    let (config, warnings) = assembly::load_checked(&arguments.file.config).await.inspect_err(|errors| {
+        for warning in errors.warnings() {
+            complain(&format!("warning: {warning}"));
+        }
+    })?;
+    let array_requests = config.backends.values().any(|backend| backend.debug);
+    logging::start(arguments.log_format, LogLevels { all: config.host.logging.filter(), array_requests })?;
+    for warning in &warnings {
+        tracing::warn!("{warning}");
+    }
+    run(arguments, &config).await
 }
 
 async fn run(arguments: &Serve, config: &PluginConfig) -> anyhow::Result<()> {

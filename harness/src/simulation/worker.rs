@@ -13,7 +13,7 @@ use hpe3par_docker_plugin::docker::operations::{Operation, Operations};
 use hpe3par_docker_plugin::fencing::mutants::Defects;
 use hpe3par_docker_plugin::fencing::{Backend, Driver, DriverParts, Me, Policy};
 use hpe3par_docker_plugin::node::registration::{Registrant, Registration};
-use hpe3par_docker_plugin::node::{Filesystem, Node as _, NodeId};
+use hpe3par_docker_plugin::node::{Filesystem, MountPrefix, Node as _, NodeId};
 use hpe3par_docker_plugin::store::MetadataStore;
 use hpe3par_docker_plugin::store::journal_memory::MemoryJournal;
 use hpe3par_docker_plugin::tasks::Tasks;
@@ -27,8 +27,6 @@ use super::chronicle::Chronicle;
 use super::store::SimulatedStore;
 use crate::node::{Gate, Moment, Random, SimulatedNode};
 
-/// Where volumes are mounted.
-pub const MOUNT_PREFIX: &str = "/opt/hpe/data/hpedocker-";
 /// Section of the configuration all volumes belong to.
 pub const BACKEND: &str = "DEFAULT";
 
@@ -201,7 +199,7 @@ impl Worker {
             node: Arc::new(self.node.clone()),
             journal: Arc::new(self.journal.clone()),
             me,
-            mount_prefix: MOUNT_PREFIX.to_owned(),
+            mount_prefix: MountPrefix::default(),
             defects: self.parts.defects,
         }
     }

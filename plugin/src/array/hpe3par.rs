@@ -1,11 +1,12 @@
 //! The adapter for a real array: everything over REST, except that exports are also seen and removed over SSH.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
 use super::cli::Cli;
-use super::settings::{ArraySettings, PortalAddress, Protocol, SettingsError};
+use super::settings::{ArraySettings, Protocol, SettingsError};
 use super::wsapi::Wsapi;
 use super::{
     Array, ArrayError, Channel, CpgName, Export, HostName, HostOnArray, Lun, NewVolume, TargetPort, VlunRow,
@@ -17,9 +18,9 @@ use crate::volume::names::ArrayVolumeName;
 /// An HPE 3PAR, Primera or Alletra 9000.
 #[derive(Debug)]
 pub struct Hpe3par {
-    backend: String,
+    array_id: String,
     protocol: Protocol,
-    iscsi_ips: Vec<PortalAddress>,
+    iscsi_ips: Vec<SocketAddr>,
     wsapi: Wsapi,
     cli: Cli,
 }
@@ -33,10 +34,18 @@ impl Hpe3par {
         Ok(Self {
             wsapi: Wsapi::new(&settings.wsapi, settings.timeout)?,
             cli: Cli::new(settings.ssh, settings.timeout),
-            backend: settings.backend,
+            array_id: settings.array_id,
             protocol: settings.protocol,
             iscsi_ips: settings.iscsi_ips,
         })
+    }
+
+    /// Whether `known_hosts` names a host key of the array's command line.
+    ///
+    /// # Errors
+    /// Why the file cannot be read.
+    pub fn has_known_host_key(&self) -> Result<bool, String> {
+        self.cli.has_known_host_key()
     }
 
     /// Ends sessions on the array, waiting at most `patience` for each channel. An array that is away ends them by itself.
@@ -48,7 +57,7 @@ impl Hpe3par {
 #[async_trait]
 impl Array for Hpe3par {
     fn id(&self) -> &str {
-        &self.backend
+        &self.array_id
     }
 
     fn deadline(&self) -> Duration {

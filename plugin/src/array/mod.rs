@@ -5,6 +5,7 @@ pub mod host_entry;
 pub mod hpe3par;
 pub mod names;
 mod operation;
+mod password;
 pub mod settings;
 mod vlun_names;
 mod wsapi;
@@ -259,7 +260,7 @@ impl ArrayError {
 /// One array as the plugin needs it. No call is repeated by an adapter once its outcome is unknown.
 #[async_trait]
 pub trait Array: Send + Sync {
-    /// Name under which numbers and records of this array are kept: its serial number or backend name.
+    /// Name under which LUN counters and hosts of this array are kept in the metadata store: the same on every node.
     fn id(&self) -> &str;
     /// Longest time a call may take, both ends included.
     fn deadline(&self) -> Duration;

@@ -1,13 +1,14 @@
 //! What the adapter for a real array has to be told.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use secrecy::SecretString;
 use thiserror::Error;
+
+pub use super::password::{Password, PasswordSource};
 
 /// How the array proves over HTTPS that it is the right one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,7 +95,7 @@ pub struct WsapiSettings {
     /// Account; needs the role `edit` or better.
     pub user: String,
     /// Its password.
-    pub password: SecretString,
+    pub password: Password,
     /// How the array proves its identity.
     pub trust: Trust,
 }
@@ -103,7 +104,7 @@ pub struct WsapiSettings {
 #[derive(Debug, Clone)]
 pub enum SshLogin {
     /// With a password.
-    Password(SecretString),
+    Password(Password),
     /// With an unencrypted private key file, PEM or OpenSSH form.
     PrivateKey(PathBuf),
 }
@@ -132,6 +133,8 @@ pub struct SshSettings {
     pub known_hosts: PathBuf,
     /// Policy for a key the file does not name.
     pub unknown_host_key: UnknownHostKey,
+    /// How long a connection may take to come up, before the login. Never longer than a call may take.
+    pub connect_timeout: Duration,
     /// Commands at the same time, at least 1. Arrays allow few command sessions; the default is [`SshSettings::SESSIONS`].
     pub sessions: usize,
 }
@@ -159,49 +162,12 @@ impl fmt::Display for Protocol {
     }
 }
 
-/// An iSCSI address of the array that this backend may use: `hpe3par_iscsi_ips`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PortalAddress {
-    /// Address of the port.
-    pub ip: IpAddr,
-    /// TCP port, 3260 unless said otherwise.
-    pub port: u16,
-}
-
-impl PortalAddress {
-    /// TCP port of iSCSI (RFC 7143 s. 14).
-    pub const ISCSI_PORT: u16 = 3260;
-
-    /// `address:port`, with an IPv6 address in brackets.
-    #[must_use]
-    pub fn portal(&self) -> String {
-        std::net::SocketAddr::new(self.ip, self.port).to_string()
-    }
-}
-
-/// A text that is no iSCSI address.
-#[derive(Debug, Clone, Error, PartialEq, Eq)]
-#[error("'{0}' is no iSCSI address: write ADDRESS or ADDRESS:PORT, with an IPv6 address that has a port in brackets")]
-pub struct PortalError(String);
-
-impl FromStr for PortalAddress {
-    type Err = PortalError;
-
-    fn from_str(text: &str) -> Result<Self, PortalError> {
-        let text = text.trim();
-        if let Ok(ip) = text.trim_start_matches('[').trim_end_matches(']').parse() {
-            return Ok(Self { ip, port: Self::ISCSI_PORT });
-        }
-        let socket: std::net::SocketAddr = text.parse().map_err(|_| PortalError(text.chars().take(100).collect()))?;
-        Ok(Self { ip: socket.ip(), port: socket.port() })
-    }
-}
-
 /// Everything about one array (one backend section of `hpe.conf`).
 #[derive(Debug, Clone)]
 pub struct ArraySettings {
-    /// Name of the backend; numbers and records of the array are kept under it.
-    pub backend: String,
+    /// Under which LUN counters and hosts of the array are kept in the metadata store. All nodes have to use the same for
+    /// one array, and all sections that name it.
+    pub array_id: String,
     /// REST side.
     pub wsapi: WsapiSettings,
     /// Command line side.
@@ -211,7 +177,7 @@ pub struct ArraySettings {
     /// Transport of the backend.
     pub protocol: Protocol,
     /// iSCSI addresses the backend may use; empty means every ready one.
-    pub iscsi_ips: Vec<PortalAddress>,
+    pub iscsi_ips: Vec<SocketAddr>,
 }
 
 /// Why settings cannot work, found without asking the array.
@@ -260,15 +226,5 @@ mod tests {
         for bad in ["", "ab", &"ab".repeat(31), &"ab".repeat(33), &"zz".repeat(32), &format!("{}a", "ab".repeat(31))] {
             assert!(bad.parse::<CertificatePin>().is_err(), "{bad}");
         }
-    }
-
-    #[test]
-    fn portals_default_to_3260() {
-        let portal = |text: &str| text.parse::<PortalAddress>().map(|p| p.portal());
-        assert_eq!(portal("10.0.0.1"), Ok("10.0.0.1:3260".into()));
-        assert_eq!(portal(" 10.0.0.1:3261 "), Ok("10.0.0.1:3261".into()));
-        assert_eq!(portal("fe80::1"), Ok("[fe80::1]:3260".into()));
-        assert_eq!(portal("[fe80::1]:1"), Ok("[fe80::1]:1".into()));
-        assert!(portal("array.lab").is_err() && portal("").is_err());
     }
 }

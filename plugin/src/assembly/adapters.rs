@@ -1,9 +1,11 @@
 //! Settings of `hpe.conf` in the words of each adapter.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::array::settings::{ArraySettings, SshSettings, UnknownHostKey, WsapiSettings};
-use crate::config::{BackendConfig, EtcdConfig, HostConfig};
+use super::passwords::SectionPassphrase;
+use crate::array::settings::{ArraySettings, SshLogin, SshSettings, UnknownHostKey, WsapiSettings};
+use crate::config::{BackendConfig, EtcdConfig, HostConfig, SshAuth};
 use crate::fencing::Policy;
 use crate::store::etcd::{ClientCertificate, EtcdSettings};
 
@@ -19,33 +21,40 @@ pub(super) fn etcd_settings(etcd: &EtcdConfig) -> EtcdSettings {
     }
 }
 
-pub(super) fn array_settings(section: &BackendConfig, host: &HostConfig) -> ArraySettings {
+pub(super) fn array_settings(
+    section: &BackendConfig,
+    host: &HostConfig,
+    passphrase: &Arc<SectionPassphrase>,
+) -> ArraySettings {
     let strict = host.strict_ssh_host_key_policy;
+    let login = match &section.ssh.auth {
+        SshAuth::Password(written) => SshLogin::Password(passphrase.password("san_password", written.clone())),
+        SshAuth::PrivateKey(file) => SshLogin::PrivateKey(file.clone()),
+    };
     ArraySettings {
-        // Two sections may name one array: LUN numbers are counted by address, so that they never meet.
-        backend: section.wsapi.url.host().to_owned(),
+        // Not the name of the section: two sections, and the sections of two nodes, may name one array differently, and its
+        // LUN numbers must be counted in one place. Not its serial number either: that is known only once it has answered,
+        // and a counter must not change its name in between.
+        array_id: section.wsapi.url.host().to_owned(),
         wsapi: WsapiSettings {
             api_url: section.wsapi.url.as_str().to_owned(),
             user: section.wsapi.username.clone(),
-            password: section.wsapi.password.clone(),
+            password: passphrase.password("hpe3par_password", section.wsapi.password.clone()),
             trust: section.wsapi.trust.clone(),
         },
         ssh: SshSettings {
             host: section.ssh.host.clone(),
             port: section.ssh.port,
             user: section.ssh.login.clone(),
-            login: section.ssh.auth.clone(),
+            login,
             known_hosts: host.ssh_hosts_key_file.clone(),
             unknown_host_key: if strict { UnknownHostKey::Refuse } else { UnknownHostKey::LearnOnFirstUse },
+            connect_timeout: section.ssh.connect_timeout,
             sessions: SshSettings::SESSIONS,
         },
         timeout: section.array_timeout,
         protocol: section.protocol,
-        iscsi_ips: section
-            .iscsi_portals
-            .iter()
-            .map(|portal| PortalAddress { ip: portal.ip(), port: portal.port() })
-            .collect(),
+        iscsi_ips: section.iscsi_portals.clone(),
     }
 }
 

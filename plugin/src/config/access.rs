@@ -1,6 +1,7 @@
 //! How an array is reached: its REST interface and its command line.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use secrecy::SecretString;
 
 use super::etcd::is_host;
 use super::reader::{Refusal, SectionReader, shown};
-use crate::array::settings::{CertificatePin, SshLogin, Trust};
+use crate::array::settings::{CertificatePin, Trust};
 
 /// The array's REST interface (WSAPI).
 #[derive(Clone, Debug)]
@@ -29,7 +30,7 @@ impl WsapiAccess {
         let hint = "Give the address of the array's REST interface, like https://192.0.2.10:8080/api/v1.";
         let url = reader.required_parsed("hpe3par_api_url", hint, |text| text.parse());
         let username = reader.required("hpe3par_username", "Name the array account for the REST interface.");
-        let password = reader.required("hpe3par_password", "Give the password of hpe3par_username.");
+        let password = reader.required_secret("hpe3par_password", "Give the password of hpe3par_username.");
         let trust = read_trust(reader);
         let url: ApiUrl = url?;
         if !url.is_encrypted() {
@@ -38,7 +39,7 @@ impl WsapiAccess {
                 "is not https: passwords cross the network in clear text. Use https, port 8080.",
             );
         }
-        Some(Self { url, username: username?, password: password?.into(), trust: trust? })
+        Some(Self { url, username: username?, password: password?, trust: trust? })
     }
 }
 
@@ -73,6 +74,9 @@ impl FromStr for ApiUrl {
     /// The refusal does not repeat the text, because it may hold a password.
     fn from_str(text: &str) -> Result<Self, Refusal> {
         const FORM: &str = "Write it like https://192.0.2.10:8080/api/v1.";
+        if !text.contains("://") {
+            return Err(format!("does not begin with https://. {FORM}"));
+        }
         let url = Url::parse(text).map_err(|error| format!("is no URL: {error}. {FORM}"))?;
         let problem = if !matches!(url.scheme(), "https" | "http") || url.host_str().is_none_or(str::is_empty) {
             "is no https URL"
@@ -144,9 +148,18 @@ pub struct SshAccess {
     /// Account (`san_login`).
     pub login: String,
     /// How the account is proven.
-    pub auth: SshLogin,
+    pub auth: SshAuth,
     /// How long a connection may take to come up, 1 to 600 s (`ssh_conn_timeout`).
     pub connect_timeout: Duration,
+}
+
+/// How the account of the command line is proven.
+#[derive(Clone, Debug)]
+pub enum SshAuth {
+    /// Password, encrypted or plain (`san_password`).
+    Password(SecretString),
+    /// File with an unencrypted private key (`san_private_key`).
+    PrivateKey(PathBuf),
 }
 
 impl SshAccess {
@@ -162,9 +175,9 @@ impl SshAccess {
                 if key_file.is_some() {
                     reader.warning("san_private_key", "has no effect: san_password is set and counts.");
                 }
-                Some(SshLogin::Password(password))
+                Some(SshAuth::Password(password))
             }
-            (None, Some(file)) if !reader.has("san_password") => Some(SshLogin::PrivateKey(file)),
+            (None, Some(file)) if !reader.has("san_password") => Some(SshAuth::PrivateKey(file)),
             _ => {
                 if !reader.has("san_password") && !reader.has("san_private_key") {
                     reader.error(

@@ -3,15 +3,12 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use secrecy::SecretString;
-
-use super::access::{ApiUrl, SshAccess, WsapiAccess};
-use super::encrypted_password::{EncryptedPasswordError, decrypt};
+use super::access::{SshAccess, WsapiAccess};
 use super::reader::{Refusal, SectionReader, list, shown};
 use super::replication::ReplicationDevice;
 use super::{BackendName, protocol};
 use crate::array::CpgName;
-use crate::array::settings::{Protocol, SshLogin, Trust};
+use crate::array::settings::Protocol;
 use crate::fencing::ConflictPolicy;
 use crate::node::Filesystem;
 
@@ -38,9 +35,7 @@ pub struct BackendConfig {
     /// iSCSI ports of the array that may be used; empty: every one that is ready (`hpe3par_iscsi_ips`,
     /// `iscsi_ip_address`).
     pub iscsi_portals: Vec<SocketAddr>,
-    /// Whether iSCSI logins use CHAP (`hpe3par_iscsi_chap_enabled`).
-    pub chap_enabled: bool,
-    /// Whether requests to the array are logged in full, without passwords (`hpe3par_debug`).
+    /// Whether requests to the array and its answers are logged, without passwords (`hpe3par_debug`).
     pub debug: bool,
     /// What a Mount does when another node has the volume (`mount_conflict_policy`).
     pub mount_conflict_policy: ConflictPolicy,
@@ -61,43 +56,6 @@ pub struct BackendConfig {
 }
 
 impl BackendConfig {
-    /// CPG of new volumes.
-    #[must_use]
-    pub fn default_cpg(&self) -> Option<&CpgName> {
-        self.cpgs.first()
-    }
-
-    /// Snapshot CPG of new volumes.
-    #[must_use]
-    pub fn default_snap_cpg(&self) -> Option<&CpgName> {
-        self.snap_cpgs.first()
-    }
-
-    /// Replaces the encrypted passwords, as they stand in the file, by what they decrypt to. To be called when the metadata
-    /// store has a passphrase under `/backend/<section>`; without one the passwords are plain text.
-    ///
-    /// # Errors
-    /// If a password cannot be decrypted; the text names the key. Nothing is changed then.
-    pub fn decrypt_passwords(&mut self, passphrase: &SecretString) -> Result<(), BackendPasswordError> {
-        let mut changed = self.clone();
-        let mut passwords = vec![("hpe3par_password", &mut changed.wsapi.password)];
-        if let SshLogin::Password(password) = &mut changed.ssh.auth {
-            passwords.push(("san_password", password));
-        }
-        if let Some(replication) = &mut changed.replication {
-            passwords.extend(replication.passwords_mut());
-        }
-        for (key, password) in passwords {
-            *password = decrypt(password, passphrase).map_err(|reason| BackendPasswordError {
-                backend: self.name.clone(),
-                key,
-                reason,
-            })?;
-        }
-        *self = changed;
-        Ok(())
-    }
-
     /// Reads a section; `None` if it has errors, which are recorded.
     pub(super) fn read(name: BackendName, reader: &mut SectionReader<'_>) -> Option<Self> {
         let protocol = protocol::read(&name, reader);
@@ -123,7 +81,6 @@ impl BackendConfig {
             snap_cpgs: if snap_cpgs.is_empty() { cpgs.clone() } else { snap_cpgs },
             cpgs,
             iscsi_portals,
-            chap_enabled: behaviour.chap_enabled,
             debug: behaviour.debug,
             mount_conflict_policy: behaviour.policy,
             mount_conflict_delay: behaviour.delay,
@@ -134,35 +91,10 @@ impl BackendConfig {
             replication,
         })
     }
-
-    /// Certificate check of the array's REST interface.
-    #[must_use]
-    pub fn trust(&self) -> &Trust {
-        &self.wsapi.trust
-    }
-
-    /// Address of the array's REST interface.
-    #[must_use]
-    pub fn api_url(&self) -> &ApiUrl {
-        &self.wsapi.url
-    }
-}
-
-/// A password of a backend that cannot be decrypted.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("hpe.conf: [{backend}] {key}: cannot be decrypted with the passphrase of /backend/{backend}: {reason}")]
-pub struct BackendPasswordError {
-    /// Section.
-    pub backend: BackendName,
-    /// Key of the password.
-    pub key: &'static str,
-    /// Why.
-    pub reason: EncryptedPasswordError,
 }
 
 /// The settings that need no other.
 struct Behaviour {
-    chap_enabled: bool,
     debug: bool,
     policy: ConflictPolicy,
     delay: Duration,
@@ -174,8 +106,8 @@ struct Behaviour {
 
 impl Behaviour {
     fn read(reader: &mut SectionReader<'_>) -> Self {
+        warn_of_chap(reader);
         Self {
-            chap_enabled: chap_enabled(reader),
             debug: reader.boolean("hpe3par_debug", false),
             policy: reader.parsed("mount_conflict_policy", protocol::conflict_policy).unwrap_or_default(),
             delay: reader.seconds("mount_conflict_delay", 0..=86_400, 30),
@@ -188,15 +120,13 @@ impl Behaviour {
 }
 
 /// CHAP is not carried out yet: an array that demands it refuses the login, so it is better said at once.
-fn chap_enabled(reader: &mut SectionReader<'_>) -> bool {
-    let enabled = reader.boolean("hpe3par_iscsi_chap_enabled", false);
-    if enabled {
+fn warn_of_chap(reader: &mut SectionReader<'_>) {
+    if reader.boolean("hpe3par_iscsi_chap_enabled", false) {
         reader.warning(
             "hpe3par_iscsi_chap_enabled",
             "CHAP is not supported yet: this node logs in without it. Do not demand CHAP of this host on the array.",
         );
     }
-    enabled
 }
 
 fn filesystem(text: &str) -> Result<Filesystem, Refusal> {

@@ -46,21 +46,35 @@ impl fmt::Display for ConfigWarning {
     }
 }
 
-/// Everything that is wrong in a file, in the order of its lines: at least one problem.
+/// Everything that is wrong in a file, in the order of its lines: at least one problem. Its text is the problems; what is
+/// merely odd in the same file is kept beside them.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub struct ConfigErrors(Vec<Finding>);
+pub struct ConfigErrors {
+    problems: Vec<Finding>,
+    warnings: Vec<ConfigWarning>,
+}
 
 impl ConfigErrors {
+    pub(crate) fn new(problems: Vec<Finding>, warnings: Vec<ConfigWarning>) -> Self {
+        Self { problems: in_order(problems), warnings }
+    }
+
     /// The problems, one per line of the message.
     #[must_use]
     pub fn problems(&self) -> &[Finding] {
-        &self.0
+        &self.problems
+    }
+
+    /// What is odd besides. Often it explains a problem: a misspelt key is one that is missing.
+    #[must_use]
+    pub fn warnings(&self) -> &[ConfigWarning] {
+        &self.warnings
     }
 }
 
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (position, problem) in self.0.iter().enumerate() {
+        for (position, problem) in self.problems.iter().enumerate() {
             if position > 0 {
                 f.write_str("\n")?;
             }
@@ -105,6 +119,10 @@ impl Findings {
         Self { file: file.to_owned(), errors: Vec::new(), warnings: Vec::new() }
     }
 
+    pub(super) fn file(&self) -> &str {
+        &self.file
+    }
+
     pub(super) fn error(&mut self, place: Place<'_>, text: impl Into<String>) {
         let finding = self.finding(place, &text.into());
         self.errors.push(finding);
@@ -126,7 +144,8 @@ impl Findings {
 
     /// The errors in the order of lines, each once: a value that several sections inherit is read several times.
     pub(super) fn into_errors(self) -> ConfigErrors {
-        ConfigErrors(in_order(self.errors))
+        let Self { errors, warnings, .. } = self;
+        ConfigErrors::new(errors, in_order(warnings.into_iter().map(|w| w.0)).into_iter().map(ConfigWarning).collect())
     }
 
     fn finding(&self, place: Place<'_>, text: &str) -> Finding {

@@ -1,7 +1,6 @@
 //! Settings of the node as a whole, read from `[DEFAULT]`.
 
-use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -9,6 +8,8 @@ use tracing::level_filters::LevelFilter;
 
 use super::etcd::EtcdConfig;
 use super::reader::{Refusal, SectionReader, shown};
+use crate::node::MountPrefix;
+use crate::node::node_id::NODE_ID_FILE;
 
 /// Settings of the node. Each has a default, so a file without any of these keys is complete.
 #[derive(Clone, Debug)]
@@ -42,7 +43,7 @@ pub struct HostConfig {
 impl HostConfig {
     pub(super) fn read(reader: &mut SectionReader<'_>) -> Self {
         let logging = reader.parsed("logging", |text| text.parse()).unwrap_or_default();
-        let mount_prefix = reader.parsed("mount_prefix", |text| text.parse()).unwrap_or_default();
+        let mount_prefix = reader.parsed("mount_prefix", mount_prefix).unwrap_or_default();
         let path = |reader: &mut SectionReader<'_>, key, default: &str| {
             reader.path(key).unwrap_or_else(|| PathBuf::from(default))
         };
@@ -52,7 +53,7 @@ impl HostConfig {
             mount_prefix,
             ssh_hosts_key_file: path(reader, "ssh_hosts_key_file", "/root/.ssh/ssh_known_hosts"),
             strict_ssh_host_key_policy: strict_host_keys(reader),
-            node_id_file: path(reader, "node_id_file", "/etc/hpedockerplugin/.node_id"),
+            node_id_file: path(reader, "node_id_file", NODE_ID_FILE),
             state_dir: path(reader, "state_dir", "/var/lib/hpe3par-docker-plugin"),
             mount_deadline: reader.seconds("mount_deadline", 1..=118, 110),
             unmount_deadline: reader.seconds("unmount_deadline", 1..=58, 55),
@@ -60,6 +61,10 @@ impl HostConfig {
             takeover_window: reader.seconds("takeover_window", 1..=86_400, 600),
         }
     }
+}
+
+fn mount_prefix(text: &str) -> Result<MountPrefix, Refusal> {
+    text.parse().map_err(|error| format!("{} is no mount prefix: {error}.", shown(text)))
 }
 
 fn strict_host_keys(reader: &mut SectionReader<'_>) -> bool {
@@ -115,76 +120,9 @@ impl FromStr for LogLevel {
     }
 }
 
-/// What the directory of a mounted volume begins with: an absolute path, to which the name of the device is appended without
-/// anything in between. To get directories of their own, end it with `/`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MountPrefix(String);
-
-impl MountPrefix {
-    /// The directory for a device, such as `dm-uuid-mpath-360002ac…`: the last part of its stable name.
-    #[must_use]
-    pub fn directory(&self, device_name: &str) -> PathBuf {
-        PathBuf::from(format!("{}{device_name}", self.0))
-    }
-
-    /// Whether a directory can have been made by [`Self::directory`].
-    #[must_use]
-    pub fn covers(&self, directory: &Path) -> bool {
-        directory.to_str().and_then(|directory| directory.strip_prefix(&self.0)).is_some_and(|name| !name.contains('/'))
-    }
-
-    /// The prefix as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl Default for MountPrefix {
-    /// `/opt/hpe/data/hpedocker-`
-    fn default() -> Self {
-        Self("/opt/hpe/data/hpedocker-".to_owned())
-    }
-}
-
-impl FromStr for MountPrefix {
-    type Err = Refusal;
-
-    fn from_str(text: &str) -> Result<Self, Refusal> {
-        let has_parent_steps = Path::new(text).components().any(|part| part == std::path::Component::ParentDir);
-        if text.starts_with('/') && text != "/" && !has_parent_steps {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(format!("{} is not an absolute path below '/'.", shown(text)))
-        }
-    }
-}
-
-impl fmt::Display for MountPrefix {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_mount_prefix_is_put_before_the_device_name() {
-        let default = MountPrefix::default();
-        assert_eq!(
-            default.directory("dm-uuid-mpath-360002ac0"),
-            Path::new("/opt/hpe/data/hpedocker-dm-uuid-mpath-360002ac0")
-        );
-        assert!(default.covers(Path::new("/opt/hpe/data/hpedocker-dm-uuid-mpath-360002ac0")));
-        assert!(!default.covers(Path::new("/opt/hpe/data/other")));
-        assert!(!default.covers(Path::new("/opt/hpe/data/hpedocker-x/y")));
-        let own: MountPrefix = "/var/lib/kubelet/plugins/hpe.com/3par/mounts/".parse().unwrap();
-        assert_eq!(own.directory("sda"), Path::new("/var/lib/kubelet/plugins/hpe.com/3par/mounts/sda"));
-        assert!("/".parse::<MountPrefix>().is_err() && "data/".parse::<MountPrefix>().is_err());
-        assert!("/opt/../etc/".parse::<MountPrefix>().is_err());
-    }
 
     #[test]
     fn log_levels_are_those_of_the_earlier_plugin() {

@@ -53,6 +53,7 @@ const OLD_PREFIX: &str = "hp3par_";
 
 const FILE_PERSONA: Scope = Scope::Ignored("File Persona is not supported yet");
 const NEVER_USED: Scope = Scope::Ignored("the earlier plugin did not use it either");
+const CHAP: Scope = Scope::Ignored("iSCSI logins with CHAP are not supported yet");
 const MULTIPATH: Scope = Scope::Ignored("multipath is always used");
 
 /// All keys, in the order of the documentation.
@@ -111,9 +112,9 @@ pub(super) const KEYS: [Key; 54] = [
         "false",
     ),
     Key::new("timeout", NEVER_USED, ""),
-    Key::new("use_chap_auth", Scope::Ignored("hpe3par_iscsi_chap_enabled switches CHAP on"), "false"),
-    Key::new("chap_username", Scope::Ignored("CHAP accounts are made for each volume"), ""),
-    Key::secret("chap_password", Scope::Ignored("CHAP accounts are made for each volume")),
+    Key::new("use_chap_auth", CHAP, "false"),
+    Key::new("chap_username", CHAP, ""),
+    Key::secret("chap_password", CHAP),
     Key::new("my_ip", NEVER_USED, ""),
 ];
 

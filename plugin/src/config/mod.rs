@@ -13,6 +13,7 @@ mod finding;
 mod host;
 mod ini;
 mod keys;
+mod origin;
 mod protocol;
 mod reader;
 mod replication;
@@ -24,16 +25,17 @@ mod tests;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-pub use access::{ApiUrl, SshAccess, WsapiAccess};
-pub use backend::{BackendConfig, BackendPasswordError};
+pub use access::{ApiUrl, SshAccess, SshAuth, WsapiAccess};
+pub use backend::BackendConfig;
 pub use backend_name::{BackendName, BackendNameError};
 pub use etcd::{EtcdConfig, EtcdEndpoint, EtcdTls};
 pub use finding::{ConfigErrors, ConfigWarning, Finding};
-pub use host::{HostConfig, LogLevel, MountPrefix};
+pub use host::{HostConfig, LogLevel};
 pub use replication::{ReplicationDevice, ReplicationMode};
 
 use finding::{Findings, Place};
 use ini::{Ini, Section};
+use origin::Origin;
 use reader::SectionReader;
 
 /// Largest file read, in bytes; real ones have a few thousand.
@@ -49,6 +51,7 @@ pub struct PluginConfig {
     pub host: HostConfig,
     /// The backends, at least one.
     pub backends: BTreeMap<BackendName, BackendConfig>,
+    origin: Origin,
 }
 
 impl PluginConfig {
@@ -93,11 +96,16 @@ impl PluginConfig {
         found.ok_or_else(missing)
     }
 
+    /// A finding about a setting that turned out to be unusable after the file was read.
+    pub(crate) fn finding(&self, section: &str, key: &'static str, text: impl Into<String>) -> Finding {
+        self.origin.finding(section, key, text.into())
+    }
+
     fn read(text: &str, findings: &mut Findings) -> Option<Self> {
         let ini = ini::parse(text, findings);
         keys::check(&ini, findings);
         let Some(default) = ini.section(BackendName::DEFAULT) else {
-            findings.error(Place::default(), "the section [DEFAULT] is missing. It must be there, even with few keys.");
+            findings.error(Place::default(), "the section [DEFAULT] is missing. It holds the settings of the node: write [DEFAULT] in a line of its own before them.");
             return None;
         };
         let host = HostConfig::read(&mut SectionReader::new(&ini, default, findings));
@@ -107,7 +115,7 @@ impl PluginConfig {
                 backends.insert(backend.name.clone(), backend);
             }
         }
-        Some(Self { host, backends })
+        Some(Self { host, backends, origin: Origin::of(&ini, findings.file()) })
     }
 }
 
@@ -139,13 +147,21 @@ fn read_backend(section: &Section, ini: &Ini, findings: &mut Findings) -> Option
     }
 }
 
+fn hint_for(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "Begin with a copy of hpe.conf.example, or name the file with --config.",
+        std::io::ErrorKind::PermissionDenied => "The plugin runs as root; run this command as root too.",
+        _ => "Check the path and the permissions.",
+    }
+}
+
 /// The text of a file; `None` if it cannot be read, which is recorded.
 fn read(path: &Path, findings: &mut Findings) -> Option<String> {
     use std::io::Read as _;
     let mut bytes = Vec::new();
     let read = std::fs::File::open(path).and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut bytes));
     if let Err(error) = read {
-        findings.error(Place::default(), format!("cannot be read: {error}. Check the path and the permissions."));
+        findings.error(Place::default(), format!("cannot be read: {error}. {}", hint_for(&error)));
         return None;
     }
     if bytes.len() as u64 > LARGEST_FILE {

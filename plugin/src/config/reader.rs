@@ -17,6 +17,9 @@ use super::substitution::{SubstitutionError, fill_in};
 /// Why a text is not a value; a sentence that continues "key: …".
 pub(super) type Refusal = String;
 
+/// What stands for a password in `hpe.conf.example`.
+const PLACEHOLDER: &str = "change me";
+
 /// Reader of one section.
 pub(super) struct SectionReader<'f> {
     ini: &'f Ini,
@@ -70,7 +73,22 @@ impl<'f> SectionReader<'f> {
 
     /// A password. Blanks around it were taken off unless it is quoted.
     pub(super) fn secret(&mut self, key: &'static str) -> Option<SecretString> {
-        self.text(key).map(SecretString::from)
+        let password = self.text(key)?;
+        self.warn_of_placeholder(key, &password);
+        Some(SecretString::from(password))
+    }
+
+    /// As [`Self::secret`]; absence is an error that ends with `hint`.
+    pub(super) fn required_secret(&mut self, key: &'static str, hint: &str) -> Option<SecretString> {
+        let password = self.required(key, hint)?;
+        self.warn_of_placeholder(key, &password);
+        Some(SecretString::from(password))
+    }
+
+    fn warn_of_placeholder(&mut self, key: &'static str, password: &str) {
+        if password.trim().eq_ignore_ascii_case(PLACEHOLDER) {
+            self.warning(key, "is still the placeholder of the example. Write the account's password here.");
+        }
     }
 
     pub(super) fn boolean(&mut self, key: &'static str, default: bool) -> bool {

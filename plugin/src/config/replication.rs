@@ -75,13 +75,6 @@ pub enum ReplicationMode {
 }
 
 impl ReplicationDevice {
-    /// Passwords of the target, with the keys they stand at.
-    pub(super) fn passwords_mut(&mut self) -> impl Iterator<Item = (&'static str, &mut SecretString)> {
-        let wsapi = self.password.as_mut().map(|password| ("replication_device hpe3par_password", password));
-        let ssh = self.san_password.as_mut().map(|password| ("replication_device san_password", password));
-        wsapi.into_iter().chain(ssh)
-    }
-
     /// Reads the key of a section; `None` if it is not set or has errors, which are recorded.
     pub(super) fn read(reader: &mut SectionReader<'_>) -> Option<Self> {
         let text = reader.text(KEY)?;

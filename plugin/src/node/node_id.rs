@@ -62,6 +62,14 @@ pub fn read_or_make(path: &Path) -> Result<NodeId, NodeIdError> {
     read(path)?.ok_or_else(missing)
 }
 
+/// The node's id, if there is a file of it already. Makes nothing.
+///
+/// # Errors
+/// As [`read_or_make`].
+pub fn check(path: &Path) -> Result<Option<NodeId>, NodeIdError> {
+    read(path)
+}
+
 fn read(path: &Path) -> Result<Option<NodeId>, NodeIdError> {
     let text = match fs::read(path) {
         Ok(text) => text,

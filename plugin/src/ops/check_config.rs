@@ -3,8 +3,9 @@
 use std::fmt::{self, Write as _};
 use std::path::Path;
 
-use crate::array::settings::{SshLogin, Trust};
-use crate::config::{BackendConfig, HostConfig, PluginConfig};
+use crate::array::settings::Trust;
+use crate::assembly;
+use crate::config::{BackendConfig, ConfigErrors, ConfigWarning, HostConfig, PluginConfig, SshAuth};
 
 /// What a look at a file came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,41 +16,40 @@ pub struct Report {
     pub usable: bool,
 }
 
-/// Reads a file and reports what is in it: a summary and warnings, or everything that is wrong, each with its line.
-#[must_use]
-pub fn report(path: &Path) -> Report {
+/// Reads a file, and looks at what it names, and reports what is in it: a summary, or everything that is wrong, each with
+/// its line; and the warnings in any case.
+pub async fn report(path: &Path) -> Report {
     let mut text = String::new();
+    let loaded = assembly::load_checked(path).await;
     // Writing to a String cannot fail.
-    let usable = write_report(path, &mut text).unwrap_or(false);
-    Report { text, usable }
+    let _ = match &loaded {
+        Ok((config, warnings)) => write_summary(path, config, warnings, &mut text),
+        Err(errors) => write_problems(path, errors, &mut text),
+    };
+    Report { text, usable: loaded.is_ok() }
 }
 
-fn write_report(path: &Path, out: &mut String) -> Result<bool, fmt::Error> {
-    let (config, warnings) = match PluginConfig::load(path) {
-        Ok(loaded) => loaded,
-        Err(errors) => {
-            for problem in errors.problems() {
-                writeln!(out, "error: {problem}")?;
-            }
-            writeln!(out, "{} cannot be used: {}.", path.display(), count(errors.problems().len(), "error"))?;
-            return Ok(false);
-        }
-    };
+fn write_problems(path: &Path, errors: &ConfigErrors, out: &mut String) -> fmt::Result {
+    write_warnings(errors.warnings(), out)?;
+    for problem in errors.problems() {
+        writeln!(out, "error: {problem}")?;
+    }
+    let (problems, warnings) = (count(errors.problems().len(), "error"), count(errors.warnings().len(), "warning"));
+    writeln!(out, "{} cannot be used: {problems}, {warnings}.", path.display())
+}
+
+fn write_summary(path: &Path, config: &PluginConfig, warnings: &[ConfigWarning], out: &mut String) -> fmt::Result {
     write_node(out, &config.host)?;
     for backend in config.backends.values() {
         write_backend(out, backend)?;
     }
-    for warning in &warnings {
-        writeln!(out, "warning: {warning}")?;
-    }
-    writeln!(
-        out,
-        "{} can be used: {}, {}.",
-        path.display(),
-        count(config.backends.len(), "backend"),
-        count(warnings.len(), "warning")
-    )?;
-    Ok(true)
+    write_warnings(warnings, out)?;
+    let (backends, warnings) = (count(config.backends.len(), "backend"), count(warnings.len(), "warning"));
+    writeln!(out, "{} can be used: {backends}, {warnings}.", path.display())
+}
+
+fn write_warnings(warnings: &[ConfigWarning], out: &mut String) -> fmt::Result {
+    warnings.iter().try_for_each(|warning| writeln!(out, "warning: {warning}"))
 }
 
 fn write_node(out: &mut String, host: &HostConfig) -> fmt::Result {
@@ -79,23 +79,22 @@ fn write_node(out: &mut String, host: &HostConfig) -> fmt::Result {
 
 fn write_backend(out: &mut String, backend: &BackendConfig) -> fmt::Result {
     writeln!(out, "Backend {}", backend.name)?;
-    let trust = match backend.trust() {
-        _ if !backend.api_url().is_encrypted() => "NOT encrypted".to_owned(),
+    let trust = match &backend.wsapi.trust {
+        _ if !backend.wsapi.url.is_encrypted() => "NOT encrypted".to_owned(),
         Trust::System => "certificate checked against the system's authorities".to_owned(),
         Trust::CaFile(file) => format!("certificate checked against {}", file.display()),
         Trust::Pinned(pin) => format!("certificate pinned to {pin}"),
         Trust::Anything => "certificate NOT checked".to_owned(),
     };
-    line(out, "array", format_args!("{} as {}, {trust}", backend.api_url(), backend.wsapi.username))?;
+    line(out, "array", format_args!("{} as {}, {trust}", backend.wsapi.url, backend.wsapi.username))?;
     let proof = match &backend.ssh.auth {
-        SshLogin::Password(_) => "by password".to_owned(),
-        SshLogin::PrivateKey(file) => format!("by key {}", file.display()),
+        SshAuth::Password(_) => "by password".to_owned(),
+        SshAuth::PrivateKey(file) => format!("by key {}", file.display()),
     };
     line(out, "command line", format_args!("{}@{}:{} {proof}", backend.ssh.login, backend.ssh.host, backend.ssh.port))?;
-    let chap = if backend.chap_enabled { ", logins by CHAP" } else { "" };
     let portals = joined(&backend.iscsi_portals);
     let portals = if portals.is_empty() { String::new() } else { format!(" through {portals}") };
-    line(out, "data path", format_args!("{}{portals}{chap}", backend.protocol))?;
+    line(out, "data path", format_args!("{}{portals}", backend.protocol))?;
     line(out, "CPGs", format_args!("{}; snapshots in {}", joined(&backend.cpgs), joined(&backend.snap_cpgs)))?;
     line(
         out,
@@ -138,18 +137,23 @@ mod tests {
         san_login = 3paradm\n\
         san_password = s3cret-two\n\
         hpe3par_cpg = FC_r6\n\
-        hpe3par_iscsi_ips = 192.0.2.21\n";
+        hpe3par_iscsi_ips = 192.0.2.21\n\
+        node_id_file = STATE/node_id\n\
+        state_dir = STATE/state\n";
 
-    fn report_of(text: &str) -> Report {
+    /// The report on a file in a directory of its own, where `STATE` is a directory that can be used.
+    async fn report_of(text: &str) -> Report {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("hpe.conf");
-        std::fs::write(&path, text).unwrap();
-        report(&path)
+        let at = dir.path().display().to_string();
+        std::fs::write(&path, text.replace("STATE", &at)).unwrap();
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        report(&path).await
     }
 
-    #[test]
-    fn a_usable_file_is_summed_up_without_secrets() {
-        let report = report_of(GOOD);
+    #[tokio::test]
+    async fn a_usable_file_is_summed_up_without_secrets() {
+        let report = report_of(GOOD).await;
         assert!(report.usable, "{}", report.text);
         for expected in
             ["http://192.0.2.5:2379", "https://192.0.2.10:8080/api/v1", "Backend DEFAULT", "FC_r6", "steal after 30 s"]
@@ -159,14 +163,25 @@ mod tests {
         assert!(!report.text.contains("s3cret"), "{}", report.text);
     }
 
-    #[test]
-    fn errors_and_warnings_name_file_and_line() {
-        let broken = report_of(&GOOD.replace("hpe3par_cpg = FC_r6", "hpe3par_cpg = *bad*"));
+    #[tokio::test]
+    async fn errors_and_warnings_name_file_and_line() {
+        let broken = report_of(&GOOD.replace("hpe3par_cpg = FC_r6", "hpe3par_cpg = *bad*")).await;
         assert!(!broken.usable);
         assert!(broken.text.contains("hpe.conf:10: [DEFAULT] hpe3par_cpg:"), "{}", broken.text);
-        let odd = report_of(&format!("{GOOD}no_such_key = 1\n"));
-        assert!(odd.usable && odd.text.contains("warning: ") && odd.text.contains("hpe.conf:12:"), "{}", odd.text);
-        let missing = report(Path::new("/nonexistent/hpe.conf"));
+        let odd = report_of(&format!("{GOOD}no_such_key = 1\n")).await;
+        assert!(odd.usable && odd.text.contains("warning: ") && odd.text.contains("hpe.conf:14:"), "{}", odd.text);
+        let missing = report(Path::new("/nonexistent/hpe.conf")).await;
         assert!(!missing.usable && missing.text.contains("cannot be read"), "{}", missing.text);
+    }
+
+    #[tokio::test]
+    async fn warnings_are_shown_beside_errors_because_they_may_explain_them() {
+        let misspelt = report_of(&GOOD.replace("hpe3par_cpg = ", "hpe3par_cgp = ")).await;
+        assert!(!misspelt.usable);
+        for expected in
+            ["error: ", "hpe3par_cpg: is not set", "warning: ", "Did you mean hpe3par_cpg?", "1 error, 1 warning"]
+        {
+            assert!(misspelt.text.contains(expected), "{expected}: {}", misspelt.text);
+        }
     }
 }

@@ -33,13 +33,29 @@ pub enum LoggingError {
     Twice,
 }
 
-/// Starts logging. `RUST_LOG` wins over `level`, the level of `hpe.conf`.
+/// How much is logged, by `hpe.conf`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogLevels {
+    /// Everywhere (`logging`).
+    pub all: LevelFilter,
+    /// Requests to arrays and their answers are logged as well (`hpe3par_debug`).
+    pub array_requests: bool,
+}
+
+impl LogLevels {
+    fn filter(self) -> String {
+        let array = concat!(env!("CARGO_CRATE_NAME"), "::array=debug");
+        if self.array_requests { format!("{},{array}", self.all) } else { self.all.to_string() }
+    }
+}
+
+/// Starts logging. `RUST_LOG` wins over `levels`, which are those of `hpe.conf`.
 ///
 /// # Errors
 /// See [`LoggingError`].
-pub fn start(format: LogFormat, level: LevelFilter) -> Result<(), LoggingError> {
+pub fn start(format: LogFormat, levels: LogLevels) -> Result<(), LoggingError> {
     let filter = std::env::var("RUST_LOG").ok().filter(|filter| !filter.trim().is_empty());
-    let filter = filter.unwrap_or_else(|| level.to_string());
+    let filter = filter.unwrap_or_else(|| levels.filter());
     let parsed = EnvFilter::try_new(&filter)
         .map_err(|error| LoggingError::Filter { filter: filter.clone(), reason: error.to_string() })?;
     let lines = tracing_subscriber::fmt().with_env_filter(parsed).with_writer(io::stderr);
@@ -48,4 +64,18 @@ pub fn start(format: LogFormat, level: LevelFilter) -> Result<(), LoggingError> 
         LogFormat::Json => lines.json().flatten_event(true).try_init(),
     };
     started.map_err(|_| LoggingError::Twice)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_to_arrays_are_logged_whatever_the_level_is() {
+        let levels = LogLevels { all: LevelFilter::WARN, array_requests: false };
+        assert_eq!(levels.filter(), "warn");
+        let debug = LogLevels { array_requests: true, ..levels }.filter();
+        assert_eq!(debug, "warn,hpe3par_docker_plugin::array=debug");
+        assert!(EnvFilter::try_new(debug).is_ok());
+    }
 }

@@ -33,6 +33,9 @@ pub(super) enum ConnectError {
     /// The array refuses the account.
     #[error("the array refuses the SSH login of '{user}'; check san_login with san_password or san_private_key")]
     Login { user: String },
+    /// The password cannot be had now.
+    #[error("{0}")]
+    Password(String),
     /// The private key file cannot be used.
     #[error("private key {file} cannot be used: {reason}")]
     PrivateKey { file: String, reason: String },
@@ -80,13 +83,21 @@ impl Connection {
         let failed = |reason: String| ConnectError::Ssh { address: known.address(), reason };
         let config = Arc::new(client_config(known));
         let address = (settings.host.as_str(), settings.port);
-        let mut handle = match client::connect(config, address, ServerCheck(known.clone())).await {
-            Ok(handle) => handle,
-            Err(SessionError::HostKey(error)) => return Err(error.into()),
-            Err(SessionError::Ssh(error)) => return Err(failed(error.to_string())),
+        let connecting = client::connect(config, address, ServerCheck(known.clone()));
+        let mut handle = match tokio::time::timeout(settings.connect_timeout, connecting).await {
+            Ok(Ok(handle)) => handle,
+            Ok(Err(SessionError::HostKey(error))) => return Err(error.into()),
+            Ok(Err(SessionError::Ssh(error))) => return Err(failed(error.to_string())),
+            Err(_) => {
+                let seconds = settings.connect_timeout.as_secs_f64();
+                return Err(failed(format!("it did not come up within {seconds} s (ssh_conn_timeout)")));
+            }
         };
         let accepted = match &settings.login {
-            SshLogin::Password(password) => by_password(&mut handle, &settings.user, password).await,
+            SshLogin::Password(password) => {
+                let password = password.reveal().await.map_err(ConnectError::Password)?;
+                by_password(&mut handle, &settings.user, &password).await
+            }
             SshLogin::PrivateKey(file) => {
                 let key = load_secret_key(file, None).map_err(|error| ConnectError::PrivateKey {
                     file: file.display().to_string(),

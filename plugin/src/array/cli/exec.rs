@@ -50,6 +50,10 @@ impl Shell {
         }
     }
 
+    pub(super) fn has_known_host_key(&self) -> Result<bool, String> {
+        self.known.is_known().map_err(|error| error.to_string())
+    }
+
     /// Carries out `command`. An error other than unknown means that it was not carried out.
     pub(super) async fn run(&self, operation: &Operation, command: &Command) -> Result<Output, ArrayError> {
         let progress = Progress::default();
@@ -79,10 +83,12 @@ impl Shell {
         let (connection, channel) = self.channel(operation).await?;
         // Dropped with the future when the deadline passes: a command may hang on this connection for ever.
         let mut suspicion = Suspicion(Some(&connection));
+        tracing::debug!(%command, "to the array's command line");
         progress.sent();
         let output = converse(operation, channel, command).await;
-        if output.is_ok() {
+        if let Ok(output) = &output {
             suspicion.0 = None;
+            tracing::debug!(%command, exit = output.exit, output = output.text, "from the array's command line");
         }
         output
     }

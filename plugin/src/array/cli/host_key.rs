@@ -63,6 +63,11 @@ impl KnownHost {
         format!("{}:{}", self.host, self.port)
     }
 
+    /// The host is known by some key.
+    pub(super) fn is_known(&self) -> Result<bool, HostKeyError> {
+        Ok(!self.keys()?.is_empty())
+    }
+
     /// Every key the host is known by.
     fn keys(&self) -> Result<Vec<PublicKey>, HostKeyError> {
         let unreadable = |reason: String| HostKeyError::Unreadable { file: self.file.display().to_string(), reason };

@@ -35,6 +35,11 @@ impl Cli {
         Self { shell: Shell::new(settings, deadline) }
     }
 
+    /// The known hosts file names a key of this array. Reads a file.
+    pub(super) fn has_known_host_key(&self) -> Result<bool, String> {
+        self.shell.has_known_host_key()
+    }
+
     /// All rows of a volume, templates and actives.
     pub(super) async fn exports_of(&self, volume: &ArrayVolumeName) -> Result<Vec<VlunRow>, ArrayError> {
         let operation = Operation::read(format!("VLUNs of volume {volume}")).over(Channel::Cli);

@@ -17,20 +17,21 @@ const SECRETS: [&str; 2] = ["wsapi-secret-never-seen", "ssh-secret-never-seen"];
 fn settings() -> ArraySettings {
     let free = || std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     ArraySettings {
-        backend: "3par_lab".into(),
+        array_id: "3par_lab".into(),
         wsapi: WsapiSettings {
             api_url: format!("https://127.0.0.1:{}/api/v1", free()),
             user: "3paradm".into(),
-            password: SecretString::from(SECRETS[0]),
+            password: SecretString::from(SECRETS[0]).into(),
             trust: Trust::Anything,
         },
         ssh: SshSettings {
             host: "127.0.0.1".into(),
             port: free(),
             user: "3paradm".into(),
-            login: SshLogin::Password(SecretString::from(SECRETS[1])),
+            login: SshLogin::Password(SecretString::from(SECRETS[1]).into()),
             known_hosts: "/nonexistent/known_hosts".into(),
             unknown_host_key: UnknownHostKey::Refuse,
+            connect_timeout: Duration::from_secs(30),
             sessions: SshSettings::SESSIONS,
         },
         timeout: Duration::from_secs(30),

@@ -1,11 +1,11 @@
 //! Target ports over REST.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use super::transport::Request;
 use super::{Wsapi, wire};
 use crate::array::operation::Operation;
-use crate::array::settings::{PortalAddress, Protocol};
+use crate::array::settings::Protocol;
 use crate::array::{ArrayError, PortPosition, TargetPort};
 
 /// `mode`: target (observed).
@@ -17,13 +17,15 @@ const HOST: u32 = 1;
 /// `protocol` (observed).
 const FC: u32 = 1;
 const ISCSI: u32 = 2;
+/// TCP port of iSCSI targets (RFC 7143 s. 14).
+const ISCSI_PORT: u16 = 3260;
 
 impl Wsapi {
     /// Ready target ports of `protocol`; for iSCSI only those at `allowed` addresses, all if `allowed` is empty.
     pub(in crate::array) async fn target_ports(
         &self,
         protocol: Protocol,
-        allowed: &[PortalAddress],
+        allowed: &[SocketAddr],
     ) -> Result<Vec<TargetPort>, ArrayError> {
         let operation = Operation::read("ports");
         let answer = self.transport.call(&operation, &Request::get("/ports")).await?;
@@ -84,23 +86,23 @@ fn fc_port(port: &wire::Port) -> Option<TargetPort> {
     fit.then_some(TargetPort::Fc { position: port.port_pos, wwpn })
 }
 
-fn iscsi_ports(port: &wire::Port, addresses: &[IpAddr], allowed: &[PortalAddress]) -> Vec<TargetPort> {
+fn iscsi_ports(port: &wire::Port, addresses: &[IpAddr], allowed: &[SocketAddr]) -> Vec<TargetPort> {
     let info = port.iscsi_info.as_ref();
     let iqn = info.and_then(|info| info.iscsi_name.as_deref()).or(port.iscsi_name.as_deref());
     let Some(iqn) = iqn.filter(|iqn| !iqn.is_empty()) else {
         return Vec::new();
     };
-    let target = |position: PortPosition, portal: PortalAddress| TargetPort::Iscsi {
+    let target = |position: PortPosition, portal: SocketAddr| TargetPort::Iscsi {
         position,
-        portal: portal.portal(),
+        portal: portal.to_string(),
         iqn: iqn.to_owned(),
     };
     let mut targets = Vec::new();
     for &ip in addresses {
         if allowed.is_empty() {
-            targets.push(target(port.port_pos, PortalAddress { ip, port: PortalAddress::ISCSI_PORT }));
+            targets.push(target(port.port_pos, SocketAddr::new(ip, ISCSI_PORT)));
         }
-        targets.extend(allowed.iter().filter(|a| a.ip == ip).map(|a| target(port.port_pos, *a)));
+        targets.extend(allowed.iter().filter(|a| a.ip() == ip).map(|a| target(port.port_pos, *a)));
     }
     targets
 }
@@ -125,7 +127,7 @@ mod tests {
             "iSCSIPortInfo":{"IPAddr":"10.0.0.1","iSCSIName":"iqn.2000-05.com.3pardata:20210002ac01db31","vlan":0}}"#;
         let port: wire::Port = serde_json::from_str(json).unwrap();
         let portals = |allowed: &[&str]| -> Vec<String> {
-            let allowed: Vec<PortalAddress> = allowed.iter().map(|a| a.parse().unwrap()).collect();
+            let allowed: Vec<SocketAddr> = allowed.iter().map(|a| a.parse().unwrap()).collect();
             iscsi_ports(&port, &["10.0.0.1".parse().unwrap()], &allowed)
                 .into_iter()
                 .map(|target| match target {
@@ -135,8 +137,8 @@ mod tests {
                 .collect()
         };
         assert_eq!(portals(&[]), ["10.0.0.1:3260"]);
-        assert_eq!(portals(&["10.0.0.1:3261", "10.0.0.2"]), ["10.0.0.1:3261"]);
-        assert!(portals(&["10.0.0.2"]).is_empty());
+        assert_eq!(portals(&["10.0.0.1:3261", "10.0.0.2:3260"]), ["10.0.0.1:3261"]);
+        assert!(portals(&["10.0.0.2:3260"]).is_empty());
         assert_eq!(usable("0.0.0.0"), None);
     }
 }

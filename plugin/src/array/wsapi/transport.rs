@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use reqwest::header::{ACCEPT, HeaderValue, LOCATION};
 use reqwest::{Method, Url};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
 use super::answer::{Answer, INV_USER_PASS};
@@ -16,7 +16,7 @@ use super::tls;
 use super::wire;
 use crate::array::ArrayError;
 use crate::array::operation::{Operation, Progress};
-use crate::array::settings::{CertificatePin, SettingsError, Trust, WsapiSettings};
+use crate::array::settings::{CertificatePin, Password, SettingsError, Trust, WsapiSettings};
 
 /// Header that carries the session key (guide 1.2 p. 16).
 const SESSION_HEADER: &str = "X-HP3PAR-WSAPI-SessionKey";
@@ -32,7 +32,7 @@ pub(super) struct Transport {
     /// Ends in `/api`.
     api: Url,
     user: String,
-    password: SecretString,
+    password: Password,
     deadline: Duration,
     sessions: Sessions,
 }
@@ -83,13 +83,6 @@ impl Transport {
             .no_proxy()
             .http1_only()
             .user_agent(concat!("hpe3par-docker-plugin/", env!("CARGO_PKG_VERSION")));
-        match (api.scheme(), &settings.trust) {
-            ("https", Trust::Anything) => {
-                tracing::warn!(array = %api, "THE ARRAY'S CERTIFICATE IS NOT CHECKED: whoever answers at this address gets the password; pin the certificate instead");
-            }
-            ("https", _) => {}
-            _ => tracing::warn!(array = %api, "the password goes to the array in clear text; use https"),
-        }
         // The client wants a configuration for TLS even where it will not be used; that one accepts no certificate.
         let none = Trust::Pinned(CertificatePin::new([0; 32]));
         let trust = if api.scheme() == "https" { &settings.trust } else { &none };
@@ -160,9 +153,13 @@ impl Transport {
     ) -> Result<Answer, ArrayError> {
         let Request { method, path, body } = request;
         let url = format!("{}/v1{path}", self.api);
+        let since = tokio::time::Instant::now();
+        // Logins and logouts, which carry secrets, do not come here.
+        tracing::debug!(%method, path, body = body.as_ref().map(tracing::field::display), "to the array");
         progress.sent();
         let answer = self.exchange(operation, method, &url, body.as_ref(), lease.key()).await?;
         lease.answered();
+        tracing::debug!(%method, path, status = %answer.status, ms = since.elapsed().as_millis(), "from the array");
         Ok(answer)
     }
 
@@ -183,8 +180,9 @@ impl Transport {
 
     /// `POST /credentials` (guide 1.3.1 p. 38). Whatever goes wrong here, the operation itself was not sent.
     async fn login(&self, operation: &Operation) -> Result<SessionKey, ArrayError> {
+        let password = self.password.reveal().await.map_err(|reason| operation.unreachable(reason))?;
         let url = format!("{}/v1/credentials", self.api);
-        let body = json!({ "user": self.user, "password": self.password.expose_secret() });
+        let body = json!({ "user": self.user, "password": password.expose_secret() });
         let answer = match self.exchange(operation, &Method::POST, &url, Some(&body), None).await {
             Ok(answer) => answer,
             Err(ArrayError::Unknown { reason, .. }) => {

@@ -8,7 +8,12 @@ fn errors(text: &str) -> Vec<String> {
 
 #[test]
 fn an_empty_file_lacks_its_default_section() {
-    assert_eq!(errors(""), ["hpe.conf: the section [DEFAULT] is missing. It must be there, even with few keys."]);
+    assert_eq!(
+        errors(""),
+        [
+            "hpe.conf: the section [DEFAULT] is missing. It holds the settings of the node: write [DEFAULT] in a line of its own before them."
+        ]
+    );
 }
 
 #[test]
@@ -49,7 +54,7 @@ fn all_bad_values_are_reported_at_their_lines() {
             "hpe.conf:16: [DEFAULT] mount_conflict_policy: 'fight' is no policy. Use steal, steal-if-dead or refuse.",
             "hpe.conf:17: [DEFAULT] mount_conflict_delay: '-1' is not a whole number of seconds from 0 to 86400.",
             "hpe.conf:18: [DEFAULT] filesystem: 'ntfs' is no filesystem this plugin makes. Use ext4 or xfs.",
-            "hpe.conf:19: [DEFAULT] mount_prefix: 'data' is not an absolute path below '/'.",
+            "hpe.conf:19: [DEFAULT] mount_prefix: 'data' is no mount prefix: write an absolute path below '/', without '..'.",
             "hpe.conf:20: [DEFAULT] ssh_hosts_key_file: 'known_hosts' is not an absolute path. Begin it with '/'.",
             "hpe.conf:21: [DEFAULT] hpe3par_snapcpg: 'FC r6' is no CPG name: 1 to 31 characters of A-Z a-z 0-9 . _ -, not \
              beginning with -.",

@@ -79,7 +79,7 @@ async fn a_wrong_password_is_said_and_not_shown() {
     let server = server().await;
     server.make_known(HOST_KEY);
     let wrong = "another-secret-password";
-    let settings = SshSettings { login: SshLogin::Password(SecretString::from(wrong)), ..server.settings() };
+    let settings = SshSettings { login: SshLogin::Password(SecretString::from(wrong).into()), ..server.settings() };
     let client = Cli::new(settings.clone(), LONG);
     let error = client.exports_of(&"v".parse().unwrap()).await.unwrap_err();
     assert!(matches!(error, ArrayError::Unreachable { .. }), "{error}");
@@ -95,6 +95,19 @@ async fn nobody_there_is_unreachable() {
     let settings = SshSettings { port: free.local_addr().unwrap().port(), ..server.settings() };
     drop(free);
     assert!(matches!(ask(settings).await, Err(ArrayError::Unreachable { .. })));
+}
+
+#[tokio::test]
+async fn a_connection_that_does_not_come_up_is_given_up_before_the_call() {
+    let server = server().await;
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let settings = SshSettings { port, connect_timeout: Duration::from_millis(100), ..server.settings() };
+    let error = ask(settings).await.unwrap_err();
+    assert!(
+        matches!(error, ArrayError::Unreachable { .. }) && error.to_string().contains("ssh_conn_timeout"),
+        "{error}"
+    );
 }
 
 #[tokio::test]

@@ -164,7 +164,7 @@ async fn ports_that_are_ready_and_their_vlans() {
     })
     .await;
     let client = array.client(LONG);
-    let allowed = ["10.1.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap()];
+    let allowed = ["10.1.0.1:3260".parse().unwrap(), "10.0.0.2:3260".parse().unwrap()];
     let targets = client.target_ports(Protocol::Iscsi, &allowed).await.unwrap();
     let portal =
         TargetPort::Iscsi { position: "0:2:1".parse().unwrap(), portal: "10.1.0.1:3260".into(), iqn: "iqn.a".into() };

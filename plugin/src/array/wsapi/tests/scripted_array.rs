@@ -127,7 +127,12 @@ impl ScriptedArray {
 }
 
 pub(super) fn settings(api_url: &str, trust: Trust) -> WsapiSettings {
-    WsapiSettings { api_url: api_url.into(), user: "3paradm".into(), password: SecretString::from(PASSWORD), trust }
+    WsapiSettings {
+        api_url: api_url.into(),
+        user: "3paradm".into(),
+        password: SecretString::from(PASSWORD).into(),
+        trust,
+    }
 }
 
 async fn converse<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, seen: &Mutex<Vec<Seen>>, script: &Script) {
