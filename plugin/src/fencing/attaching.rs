@@ -13,11 +13,12 @@ use super::claiming::Claimed;
 use super::driver::Driver;
 use super::error::FenceError;
 use super::mounting::Round;
+use super::mutants::Mutant;
 use super::references;
 use super::refusal::Refusal;
 use super::revoking::remove_one;
 use crate::array::{Channel, TargetPort};
-use crate::node::{AttachRequest, Content, Device, NodeError};
+use crate::node::{AttachRequest, Content, Device, Filesystem, NodeError};
 use crate::store::StoreError;
 use crate::volume::mount::{Caller, Mounted};
 use crate::volume::record::{Attempt, DeviceInfo, Format, Ownership, PathInfo, Stage, VolumeRecord};
@@ -43,6 +44,9 @@ impl Driver {
         {
             // Whatever failed, it failed because another node took the volume.
             result = Err(lost);
+        }
+        if self.parts.defects.has(Mutant::FailedMountsStay) {
+            return result;
         }
         if let Err(error) = &result {
             warn!(volume = %claimed.loaded.record.display_name, epoch = %claimed.epoch, %error, "mount failed; undoing it");
@@ -99,9 +103,7 @@ impl Driver {
 
     async fn mount_device(&self, device: &Device, dir: &Path) -> Result<(), FenceError> {
         match self.parts.node.mount(device, dir).await {
-            Err(NodeError::Busy { .. }) if self.parts.defects.has(super::mutants::Mutant::ExportToQuarantined) => {
-                Ok(())
-            }
+            Err(NodeError::Busy { .. }) if self.parts.defects.has(Mutant::ExportToQuarantined) => Ok(()),
             other => Ok(other?),
         }
     }
@@ -109,7 +111,12 @@ impl Driver {
     /// Makes a filesystem if and only if the volume never had one and the device is proven blank.
     async fn ensure_filesystem(&self, claimed: &mut Claimed, device: &Device) -> Result<(), FenceError> {
         let record = &claimed.loaded.record;
-        let content = self.parts.node.probe(device).await?;
+        let content = match self.parts.node.probe(device).await {
+            Err(_) if self.parts.defects.has(Mutant::ReadErrorIsBlank) => {
+                return Ok(self.parts.node.make_filesystem(device, Filesystem::Ext4).await?);
+            }
+            content => content?,
+        };
         let interrupted = matches!(record.format, Format::Formatting { .. });
         match (&content, record.format) {
             (Content::Filesystem(_), _) => return Ok(()),
@@ -165,7 +172,7 @@ impl Driver {
             let mut record = claimed.loaded.record.clone();
             info.mount_ids = record.references(&me.node, &me.boot).to_vec();
             let held = info.mount_ids.len();
-            if caller.is_waiting() {
+            if caller.is_waiting() || self.parts.defects.has(Mutant::DepartedCallerHolds) {
                 references::add(&mut info.mount_ids, mount_id);
             }
             let added = info.mount_ids.len() > held;

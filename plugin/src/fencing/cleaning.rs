@@ -8,6 +8,7 @@ use tracing::{info, warn};
 use super::driver::{Driver, Loaded};
 use super::error::FenceError;
 use super::mounting::Round;
+use super::mutants::Mutant;
 use super::refusal::Refusal;
 use crate::array::Wwn;
 use crate::node::{Device, LocalTruth, NodeError, Use};
@@ -63,6 +64,17 @@ impl Driver {
                 }
                 other => other?,
             }
+        }
+        if self.parts.defects.has(Mutant::LazyUnmount) {
+            for dir in &local.mounted_at {
+                node.unmount_fenced(dir).await?;
+            }
+            if let Some(device) = &local.device {
+                // Refused while somebody uses it; the paths go all the same.
+                let _ = node.flush_map(device).await;
+                node.delete_paths(wwn).await?;
+            }
+            return Ok(TakenDown::Clean);
         }
         for dir in &local.mounted_at {
             match node.unmount(dir).await {
@@ -122,7 +134,7 @@ impl Driver {
         let mut record = loaded.record.clone();
         let wwn = self.wwn_of(&mut record).await?;
         let local = self.parts.node.inspect(&wwn).await?;
-        if local.is_clean() {
+        if local.is_clean() || self.parts.defects.has(Mutant::LeaveDevices) {
             return Ok(());
         }
         if local.mounted_at.is_empty() {
@@ -152,6 +164,9 @@ impl Driver {
     }
 
     async fn is_idle(&self, device: &Device) -> Result<bool, FenceError> {
+        if self.parts.defects.has(Mutant::OwnNamespaceIsIdle) {
+            return Ok(true);
+        }
         for attempt in 0..IDLE_TRIES {
             if self.parts.node.device_use(device).await? == Use::Idle {
                 return Ok(true);

@@ -139,11 +139,12 @@ fn own(facts: &MountFacts<'_>, owner: &Owner) -> MountStep {
     let export = facts.record.ownership.stage().and_then(Stage::attempt);
     let through_export =
         export.is_none_or(|attempt| facts.local.luns.is_empty() || facts.local.luns.contains(&attempt.lun));
-    let mounted = facts.local.is_mounted_at(facts.mount_dir) && through_export;
+    let vouched = facts.defects.has(Mutant::RecordVouchesForMount);
+    let mounted = vouched || facts.local.is_mounted_at(facts.mount_dir) && through_export;
     let this_boot = owner.boot == facts.me.boot;
     let adoptable = owner.boot == BootId::unknown();
     let complete = matches!(facts.record.ownership.stage(), Some(Stage::Mounted(_) | Stage::Releasing(_)));
-    if mounted && complete && (this_boot || adoptable) {
+    if mounted && complete && (this_boot || adoptable || vouched) {
         if !facts.local.paths_down {
             return MountStep::AddReference;
         }
@@ -198,6 +199,9 @@ fn skips_cleaning(facts: &MountFacts<'_>) -> bool {
 
 /// Nobody owns the volume: normal mount, unless the array exports it to somebody all the same.
 fn unowned(facts: &MountFacts<'_>) -> MountStep {
+    if facts.defects.has(Mutant::RecordAloneSaysFree) {
+        return MountStep::Claim { ended: Vec::new(), after_clock: false };
+    }
     let Some(exports) = facts.exports else { return MountStep::AskExports };
     if let Some(refusal) = strangers(facts, exports) {
         return MountStep::Refuse(refusal);
@@ -226,7 +230,8 @@ fn contested(facts: &MountFacts<'_>, owner: &Owner) -> MountStep {
         }
         ConflictPolicy::Steal | ConflictPolicy::StealIfDead => {}
     }
-    if contest.owner_alive && contest.recent_takeovers >= facts.policy.takeover_limit {
+    let thrashing = contest.owner_alive && contest.recent_takeovers >= facts.policy.takeover_limit;
+    if thrashing && !facts.defects.has(Mutant::NoThrashLimit) {
         let (owner, asking) = names();
         return MountStep::Refuse(Refusal::Thrashing {
             owner,
@@ -257,6 +262,9 @@ fn after_delay(facts: &MountFacts<'_>, ended: Vec<Owner>) -> MountStep {
     let running = facts.record.takeover.as_ref().is_some_and(|t| t.of_epoch == facts.record.epoch);
     match contest.clock {
         DelayClock::Running if running => MountStep::Wait,
+        DelayClock::Expired | DelayClock::Stale if facts.defects.has(Mutant::StalePermitCounts) => {
+            MountStep::Claim { ended, after_clock: false }
+        }
         DelayClock::Expired if running => MountStep::Claim { ended, after_clock: true },
         _ => MountStep::OpenTakeover,
     }

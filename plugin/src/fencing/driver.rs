@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::decision::Me;
 use super::error::FenceError;
-use super::mutants::Defects;
+use super::mutants::{Defects, Mutant};
 use super::policy::Policy;
 use crate::array::{Array, HostName, Lun, Wwn};
 use crate::node::{Filesystem, MountPrefix, Node};
@@ -129,6 +129,12 @@ impl Driver {
         Arc::clone(&self.alarm)
     }
 
+    /// Defects put in by a test; none in production.
+    #[must_use]
+    pub fn defects(&self) -> Defects {
+        self.parts.defects
+    }
+
     /// This node in this boot.
     #[must_use]
     pub fn me(&self) -> &Me {
@@ -137,6 +143,7 @@ impl Driver {
 
     /// Serialises work of this process on one volume. Other nodes are excluded by transactions, not by this.
     pub(super) async fn volume_guard(&self, id: VolumeId) -> VolumeGuard {
+        let id = if self.parts.defects.has(Mutant::OneLockForAll) { VolumeId(uuid::Uuid::nil()) } else { id };
         let lock = Arc::clone(self.locks.lock().unwrap_or_else(PoisonError::into_inner).entry(id).or_default());
         lock.lock_owned().await
     }
@@ -179,7 +186,9 @@ impl Driver {
         mut with: Transaction,
     ) -> Result<Option<Loaded>, FenceError> {
         let key = keys::volume(record.id);
-        with.guards.insert(0, Guard::Unchanged(key.clone(), loaded.revision));
+        if !self.parts.defects.has(Mutant::WriteWithoutCompare) {
+            with.guards.insert(0, Guard::Unchanged(key.clone(), loaded.revision));
+        }
         with.changes.insert(0, Change::Put { key, value: record.to_json(), lease: None });
         match self.parts.store.commit(with).await? {
             Committed::Yes(revision) => Ok(Some(Loaded { record, revision })),

@@ -12,6 +12,7 @@ use tracing::{debug, info, warn};
 use super::decision::{ContestSeen, DelayClock, ExportsSeen, MountFacts, MountStep, next_mount_step};
 use super::driver::{Driver, Loaded};
 use super::error::FenceError;
+use super::mutants::Mutant;
 use super::references;
 use super::refusal::Refusal;
 use crate::array::{Channel, Lun, Wwn};
@@ -58,7 +59,8 @@ impl Driver {
             self.finish_what_memory_knows(id).await?;
             let (round, step) = self.decide(id).await?;
             debug!(volume = %id, node = %self.parts.me.node, epoch = %round.loaded.record.epoch, ?step, "mount step");
-            if Instant::now() >= deadline || !caller.is_waiting() {
+            let deserted = !caller.is_waiting() && !self.parts.defects.has(Mutant::DepartedCallerHolds);
+            if Instant::now() >= deadline || deserted {
                 return Err(out_of_time(&round, &step));
             }
             match step {
@@ -72,7 +74,9 @@ impl Driver {
                 MountStep::TearDown => self.tear_down(&round).await?,
                 MountStep::OpenTakeover => self.open_takeover(&round).await?,
                 MountStep::Wait => {
-                    drop(guard);
+                    if !self.parts.defects.has(Mutant::OneLockForAll) {
+                        drop(guard);
+                    }
                     self.wait_for_change(&round, deadline).await?;
                 }
                 MountStep::Claim { ended, after_clock } => {
@@ -82,7 +86,15 @@ impl Driver {
                         wait_for_late_export(lun, left, deadline).await?;
                         continue;
                     }
-                    let Some(claimed) = self.claim(&round, &ended, after_clock).await? else { continue };
+                    if self.parts.defects.has(Mutant::RevokeBeforeClaim) {
+                        self.revoke_unclaimed(&round.loaded.record).await?;
+                    }
+                    let Some(claimed) = self.claim(&round, &ended, after_clock).await? else {
+                        if self.parts.defects.has(Mutant::LostClaimIsSuccess) {
+                            return Ok(Mounted { mountpoint: round.mount_dir, device: PathBuf::new() });
+                        }
+                        continue;
+                    };
                     match self.bring_up(claimed, &round, mount_id, caller).await {
                         Ok(mounted) => return Ok(mounted),
                         Err(error @ (FenceError::LostOwnership { .. } | FenceError::ExportOnItsWay { .. })) => {
@@ -132,7 +144,9 @@ impl Driver {
                     round.contest = Some(self.see_contest(&round.loaded).await?);
                 }
                 MountStep::Claim { .. } | MountStep::OpenTakeover => {
-                    if let Some(reason) = self.alarm.reason() {
+                    if let Some(reason) = self.alarm.reason()
+                        && !self.parts.defects.has(Mutant::IgnoreIdentityAlarm)
+                    {
                         return Ok((round, MountStep::Refuse(Refusal::DuplicateIdentity(reason))));
                     }
                     return Ok((round, step));
@@ -215,7 +229,13 @@ impl Driver {
             info!(volume = %round.loaded.record.display_name, mount_id, "no container has the volume mounted; counting this id anew");
             references::forget(&mut info.mount_ids, mount_id);
         }
+        if self.parts.defects.has(Mutant::NewIdReplacesOthers) {
+            info.mount_ids.clear();
+        }
         references::add(&mut info.mount_ids, mount_id);
+        if self.parts.defects.has(Mutant::IdsAreASet) {
+            info.mount_ids.dedup();
+        }
         let added = info.mount_ids.len() > held;
         let answer = answer(info.path.clone());
         let Some(saved) = self.save(&round.loaded, record).await? else { return Ok(None) };
@@ -234,7 +254,7 @@ impl Driver {
         mount_id: &str,
         caller: &Caller,
     ) -> Result<(), FenceError> {
-        if caller.is_waiting() {
+        if caller.is_waiting() || self.parts.defects.has(Mutant::DepartedCallerHolds) {
             return Ok(());
         }
         let (id, epoch) = (saved.record.id, saved.record.epoch);

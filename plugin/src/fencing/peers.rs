@@ -7,6 +7,7 @@ use tracing::{info, warn};
 
 use super::driver::Driver;
 use super::error::FenceError;
+use super::mutants::Mutant;
 use super::refusal::Refusal;
 use crate::array::host_entry::ensure_host;
 use crate::array::{Channel, HostName, VlunRow};
@@ -56,6 +57,7 @@ impl Driver {
             return Ok(());
         }
         if let Some(other) = &known
+            && !self.parts.defects.has(Mutant::SharedHost)
             && registration::is_alive(self.parts.store.as_ref(), other, &BootId::unknown()).await?
         {
             let reason = format!(

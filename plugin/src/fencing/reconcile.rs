@@ -17,6 +17,7 @@ use tracing::{debug, info, warn};
 use super::decision::Me;
 use super::driver::{Driver, Loaded};
 use super::error::FenceError;
+use super::mutants::Mutant;
 use super::refusal::Refusal;
 use crate::node::{BootId, LocalTruth};
 use crate::store::journal::JournalEntry;
@@ -183,7 +184,7 @@ impl Driver {
     /// # Errors
     /// What is left is tried again at the next round.
     pub async fn reconcile(&self, id: VolumeId) -> Result<(), FenceError> {
-        if self.alarm.reason().is_some() {
+        if self.alarm.reason().is_some() && !self.parts.defects.has(Mutant::IgnoreIdentityAlarm) {
             // Another machine uses this node's identity: what the record says of "this node" may be meant for it.
             return Ok(());
         }
@@ -210,6 +211,7 @@ impl Driver {
         }
         match step {
             ReconcileStep::Nothing => {}
+            ReconcileStep::FinishRelease if self.parts.defects.has(Mutant::FailedMountsStay) => {}
             ReconcileStep::FinishRelease => self.release(loaded.clone()).await?,
             ReconcileStep::Unclaimed => self.release_if_unclaimed(&loaded).await?,
             ReconcileStep::Leave | ReconcileStep::ClearQuarantine => {

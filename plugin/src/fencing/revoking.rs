@@ -37,6 +37,14 @@ impl Driver {
         self.remove_until(record, rows, Channel::Wsapi, patience, mine, None).await
     }
 
+    /// What the mutant does that revokes before it claims.
+    pub(super) async fn revoke_unclaimed(&self, record: &VolumeRecord) -> Result<(), FenceError> {
+        let rows = self.read_exports(record).await?;
+        let patience = self.backend(record)?.policy.revoke_patience;
+        self.remove_until(record, rows, Channel::Cli, patience, |_| true, None).await?;
+        Ok(())
+    }
+
     /// Removes the chosen rows over `first`, falling back to the other channel, and reads back over the channel
     /// that was not used for the removal, until no chosen row is left or `patience` is over. Rows that are still
     /// listed although their removal was accepted are removed over the other channel in the next round. With `claimed`,
@@ -54,6 +62,13 @@ impl Driver {
         let until = Instant::now() + patience;
         let mut channel = first;
         let (mut rows, mut others): (Vec<VlunRow>, Vec<VlunRow>) = rows.into_iter().partition(&chosen);
+        if self.parts.defects.has(Mutant::RevokeFirstHostOnly) {
+            let first = rows.first().and_then(|row| row.host().cloned());
+            rows.retain(|row| row.host() == first.as_ref());
+        }
+        if self.parts.defects.has(Mutant::RevokeNeedsPort) {
+            rows.retain(|row| !matches!(row, VlunRow::Template(export) if export.to.host().is_some()));
+        }
         let mut removed = BTreeSet::new();
         while !rows.is_empty() {
             if let Some(claimed) = claimed.as_deref_mut() {
@@ -72,6 +87,9 @@ impl Driver {
             }
             removed.extend(templates);
             if self.parts.defects.has(Mutant::SkipReadBack) {
+                return Ok(Revoked { removed, others });
+            }
+            if self.parts.defects.has(Mutant::RevokeFirstHostOnly) || self.parts.defects.has(Mutant::RevokeNeedsPort) {
                 return Ok(Revoked { removed, others });
             }
             (rows, others) = read_back(array, record, used).await?.into_iter().partition(&chosen);

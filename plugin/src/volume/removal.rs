@@ -3,6 +3,7 @@
 use tracing::info;
 
 use crate::array::ArrayError;
+use crate::fencing::mutants::Mutant;
 use crate::fencing::{FenceError, Refusal};
 use crate::store::{Change, Committed, Guard, Revision, Transaction, keys};
 use crate::volume::names::VolumeName;
@@ -15,7 +16,8 @@ impl VolumeService {
         let id = self.lookup(name).await?.ok_or(FenceError::NoSuchVolume)?;
         let _guard = self.parts.driver.hold(id).await;
         let loaded = self.parts.driver.load_record(id).await?.ok_or(FenceError::NoSuchVolume)?;
-        if let Some(owner) = loaded.record.ownership.owner() {
+        let ignores = self.parts.driver.defects().has(Mutant::RemoveIgnoresOwner);
+        if let Some(owner) = loaded.record.ownership.owner().filter(|_| !ignores) {
             return Err(Refusal::InUse { owner: owner.node.clone() }.into());
         }
         let mut record = loaded.record;
@@ -42,7 +44,9 @@ impl VolumeService {
     /// Removes the array's volume, unless somebody is exported it. A volume that is gone already is success.
     async fn remove_from_array(&self, record: &VolumeRecord, revision: Revision) -> Result<(), FenceError> {
         let driver = &self.parts.driver;
-        driver.refuse_exports(record).await?;
+        if !driver.defects().has(Mutant::RemoveIgnoresOwner) {
+            driver.refuse_exports(record).await?;
+        }
         if driver.load_record(record.id).await?.is_none_or(|now| now.revision != revision) {
             return Err(FenceError::Deadline {
                 doing: "removing the volume: another node changed its record; repeat the request",
