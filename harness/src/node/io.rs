@@ -16,6 +16,9 @@ use super::fabric::{BLOCK, BlockWrite, FabricError, Nexus};
 use super::kernel::{PortSession, ScsiAddress};
 use super::machine::Machine;
 
+/// How soon a kernel that finds LUNs by itself has found one.
+const SELF_SCAN: Duration = Duration::from_secs(1);
+
 /// Why an I/O on a map failed for good.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub(super) enum IoError {
@@ -230,6 +233,31 @@ impl Machine {
             }
         }
         self.changed.notify_waiters();
+    }
+
+    /// As a kernel on Fibre Channel: attaches whatever is newly exported, without anybody asking, as long as the boot lasts.
+    pub(super) async fn keep_scanning(&self) {
+        loop {
+            sleep(SELF_SCAN).await;
+            let sessions: Vec<_> = {
+                let state = self.state();
+                let logged_in = |(position, session): (&PortPosition, &PortSession)| Some((*position, session.nexus?));
+                state.kernel.sessions.iter().filter_map(logged_in).collect()
+            };
+            for (port, nexus) in sessions {
+                let Ok(luns) = self.world.fabric.report_luns(nexus).await else { continue };
+                for address in luns.into_iter().map(|lun| ScsiAddress { port, lun }) {
+                    if self.state().kernel.devices.contains_key(&address) {
+                        continue;
+                    }
+                    if let Ok(wwn) = self.fresh_identity(address).await {
+                        self.add_device(address, &wwn);
+                        self.state().kernel.ensure_map(&wwn);
+                        self.changed.notify_waiters();
+                    }
+                }
+            }
+        }
     }
 
     /// Binds a path device to a LUN and its identity.

@@ -156,9 +156,10 @@ impl SimulatedNode {
             known_ports: BTreeMap::new(),
         };
         let (changed, hook) = (Notify::new(), Mutex::new(Arc::new(NoHook) as Arc<dyn StepHook>));
-        Self {
-            machine: Arc::new(Machine { identity, options, world, changed, state: Mutex::new(state), random, hook }),
-        }
+        let machine = Arc::new(Machine { identity, options, world, changed, state: Mutex::new(state), random, hook });
+        let node = Self { machine };
+        node.scan_if_it_does();
+        node
     }
 
     /// Host name.
@@ -229,6 +230,15 @@ impl SimulatedNode {
         if self.machine.options.scan_at_boot {
             let machine = self.machine.clone();
             self.machine.run(Box::pin(async move { machine.scan_everything().await }));
+        }
+        self.scan_if_it_does();
+    }
+
+    /// A kernel that finds LUNs by itself does so from the start of its boot to the end.
+    fn scan_if_it_does(&self) {
+        if self.machine.options.finds_luns_by_itself {
+            let machine = self.machine.clone();
+            self.machine.run(Box::pin(async move { machine.keep_scanning().await }));
         }
     }
 

@@ -200,7 +200,7 @@ fn draw_node(random: &mut Random, seed: u64) -> NodeOptions {
         no_path_retry: *random.pick(&[Some(0), Some(2), Some(18), None]).unwrap_or(&None),
         path_loss_timeout: Duration::from_secs(2 + random.below(8)),
         step_deadline: Duration::from_secs(5 + random.below(15)),
-        finds_luns_by_itself: false,
         scan_at_boot: random.percent(40),
+        finds_luns_by_itself: random.percent(25),
     }
 }

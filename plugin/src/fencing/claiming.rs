@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tracing::{info, warn};
 
-use super::decision::{describe, is_ours};
+use super::decision::is_ours;
 use super::driver::{Driver, Loaded};
 use super::error::FenceError;
 use super::late_exports::{Number, burn_open_attempt, forget_seen};
@@ -190,7 +190,7 @@ impl Driver {
         let revoked = self.revoke_rows(claimed, seen.rows.clone(), allowed).await?;
         claimed.seen.extend(revoked.numbers());
         if !revoked.others.is_empty() {
-            let rows = revoked.others.iter().map(describe).collect();
+            let rows = revoked.others.iter().map(ToString::to_string).collect();
             return Err(Refusal::ExportedToStrangers { rows }.into());
         }
         tokio::time::sleep(self.backend(&claimed.loaded.record)?.policy.settle_delay).await;

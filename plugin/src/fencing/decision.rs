@@ -293,7 +293,7 @@ fn strangers(facts: &MountFacts<'_>, exports: &ExportsSeen) -> Option<Refusal> {
         return None;
     }
     let unknown: Vec<String> =
-        exports.rows.iter().filter(|row| !is_ours(facts.record, exports, row)).map(describe).collect();
+        exports.rows.iter().filter(|row| !is_ours(facts.record, exports, row)).map(ToString::to_string).collect();
     (!unknown.is_empty()).then_some(Refusal::ExportedToStrangers { rows: unknown })
 }
 
@@ -320,20 +320,6 @@ fn exports_of_migrated_owner<'e>(record: &VolumeRecord, exports: &'e ExportsSeen
     let unexplained = exports.rows.iter().filter_map(VlunRow::host).filter(|host| !named(record, exports, host));
     let hosts: BTreeSet<&HostName> = unexplained.collect();
     hosts.first().copied().filter(|_| hosts.len() == 1)
-}
-
-pub(super) fn describe(row: &VlunRow) -> String {
-    match row {
-        VlunRow::Template(export) => match &export.to {
-            crate::array::ExportTarget::Host(host) => format!("host {host}, LUN {}", export.lun),
-            crate::array::ExportTarget::MatchedSet(host, port) => {
-                format!("host {host} at port {port}, LUN {}", export.lun)
-            }
-            crate::array::ExportTarget::Port(port) => format!("every host at port {port}, LUN {}", export.lun),
-            crate::array::ExportTarget::HostSet(set) => format!("host set {set}, LUN {}", export.lun),
-        },
-        VlunRow::Active { lun, host, .. } => format!("host {host}, LUN {lun} (active)"),
-    }
 }
 
 #[cfg(test)]

@@ -12,7 +12,6 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::info;
 
-use super::decision::describe;
 use super::driver::{Driver, Loaded};
 use super::error::FenceError;
 use super::refusal::Refusal;
@@ -41,7 +40,7 @@ impl Driver {
         for export in late(&rows, &removable, None) {
             remove_one(self.backend(record)?.array.as_ref(), &export, Channel::Wsapi).await?;
         }
-        let left: Vec<String> = self.read_exports(record).await?.iter().map(describe).collect();
+        let left: Vec<String> = self.read_exports(record).await?.iter().map(ToString::to_string).collect();
         if left.is_empty() { Ok(()) } else { Err(Refusal::StillExported { rows: left }.into()) }
     }
 

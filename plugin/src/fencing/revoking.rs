@@ -160,12 +160,6 @@ fn worse(first: ArrayError, second: ArrayError) -> ArrayError {
 }
 
 fn list(rows: &[VlunRow]) -> String {
-    let words: BTreeSet<String> = rows
-        .iter()
-        .map(|row| match row.host() {
-            Some(host) => format!("LUN {} to host {host}", row.lun()),
-            None => format!("LUN {} to a port or host set", row.lun()),
-        })
-        .collect();
+    let words: BTreeSet<String> = rows.iter().map(ToString::to_string).collect();
     words.into_iter().collect::<Vec<_>>().join(", ")
 }
