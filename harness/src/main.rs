@@ -2,11 +2,13 @@
 
 mod commands;
 
+use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
+use commands::signals::{Asked, Signals};
 use tracing_subscriber::EnvFilter;
 
 /// A whole 3PAR site on this machine: etcd, an emulated array, and worker nodes that run the production volume plugin.
@@ -50,30 +52,59 @@ enum Command {
     Bench(commands::bench::Bench),
 }
 
+/// How a command came to its end.
+enum End {
+    /// By itself; everything it looked at was right, or not.
+    Done(bool),
+    /// A signal cut it short.
+    CutShort(Asked),
+}
+
 fn main() -> ExitCode {
     let command = CommandLine::parse().command;
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("off"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    let done = tokio::runtime::Runtime::new().context("cannot start the worker threads").and_then(|runtime| {
-        let done = runtime.block_on(carry_out(command));
+    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();
+    let ended = tokio::runtime::Runtime::new().context("cannot start the worker threads").and_then(|runtime| {
+        let ended = runtime.block_on(unless_cut_short(command));
         runtime.shutdown_timeout(Duration::from_secs(1));
-        done
+        ended
     });
-    match done {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
+    match ended {
+        Ok(End::Done(true)) => ExitCode::SUCCESS,
+        Ok(End::Done(false)) => ExitCode::FAILURE,
+        Ok(End::CutShort(asked)) => {
+            complain(&format!("cut short by {asked}; what it had started is gone"));
+            asked.exit_code()
+        }
         Err(error) => {
-            eprintln!("hpe3par-lab: {error:#}");
+            complain(&format!("{error:#}"));
             ExitCode::FAILURE
         }
     }
 }
 
+/// To stderr; a closed stderr is no reason to panic.
+fn complain(text: &str) {
+    let _ = writeln!(std::io::stderr(), "hpe3par-lab: {text}");
+}
+
+/// Carries a command out until a signal comes. Then the command is dropped where it stands, and everything it had started
+/// with it.
+async fn unless_cut_short(command: Command) -> anyhow::Result<End> {
+    let signals = Signals::listen()?;
+    tokio::select! {
+        biased;
+        asked = signals.cut_short() => Ok(End::CutShort(asked)),
+        done = Box::pin(carry_out(command, &signals)) => done.map(End::Done),
+    }
+}
+
 /// Carries a command out; tells whether everything it looked at was right.
-async fn carry_out(command: Command) -> anyhow::Result<bool> {
+async fn carry_out(command: Command, signals: &Signals) -> anyhow::Result<bool> {
     match command {
-        Command::Demo(demo) => demo.run().await,
-        Command::Up(up) => up.run().await,
+        Command::Demo(demo) => demo.run(signals).await,
+        Command::Up(up) => up.run(signals).await,
         Command::Test(test) => test.run().await,
         Command::Simulate(simulate) => simulate.run().await,
         Command::Mutants(mutants) => mutants.run().await,

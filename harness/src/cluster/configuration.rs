@@ -5,12 +5,46 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail, ensure};
+use hpe3par_docker_plugin::config::{Finding, PluginConfig};
 
 /// User of the lab's array.
 pub const ARRAY_USER: &str = "3paradm";
 /// Password of the lab's array. It is searched for in every log, record and answer.
 pub const ARRAY_PASSWORD: &str = "3pardata-lab-secret";
+
+/// Makes sure that a plugin would start with these settings, before anything is started.
+///
+/// # Errors
+/// Names the setting and what is wrong with it; a key that the plugin would only warn about is an error too.
+pub fn check_settings(settings: &[(String, String)]) -> Result<()> {
+    let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
+    let identity = ArrayIdentity { ca_pem: String::new(), ssh_host_key: String::new() };
+    let addresses = Addresses { etcd: nowhere, wsapi: nowhere, ssh: nowhere };
+    let mut configuration = Configuration::new(Path::new("/tmp"), addresses, identity, "id");
+    for (key, value) in settings {
+        let sound = !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        ensure!(sound, "'{key}' is no name of a setting; write KEY=VALUE, for example mount_conflict_delay=5");
+        ensure!(
+            !value.chars().any(char::is_control),
+            "the value of {key} has a line break or a control character in it"
+        );
+        configuration.set(key, value);
+    }
+    let about = |finding: &Finding| {
+        let key = finding.key.as_deref().unwrap_or("hpe.conf");
+        let value = settings.iter().rev().find(|(set, _)| set == key).map(|(_, value)| format!("={value}"));
+        format!("{key}{}: {}", value.unwrap_or_default(), finding.text)
+    };
+    let of_settings = |finding: &&Finding| settings.iter().any(|(key, _)| Some(key) == finding.key.as_ref());
+    match PluginConfig::parse(&configuration.text(), "hpe.conf") {
+        Err(errors) => bail!("{}", errors.problems().iter().map(about).collect::<Vec<_>>().join("; ")),
+        Ok((_, warnings)) => match warnings.iter().map(|warning| &warning.0).find(of_settings) {
+            Some(warning) => bail!("{}", about(warning)),
+            None => Ok(()),
+        },
+    }
+}
 
 /// Where a worker reaches what it depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -171,6 +205,22 @@ impl Configuration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn settings_are_checked_before_anything_is_started() {
+        let check = |key: &str, value: &str| check_settings(&[(key.to_owned(), value.to_owned())]);
+        assert!(check("mount_conflict_delay", "5").is_ok());
+        for (key, value) in [
+            ("", "3"),
+            ("mount conflict", "3"),
+            ("mount_conflict_delay", "-3"),
+            ("mount_conflict_delay", "5\nhpe3par_cpg = X"),
+            ("mount_conflict_dellay", "5"),
+        ] {
+            let error = check(key, value).unwrap_err().to_string();
+            assert!(error.contains(key) && !error.contains('\n'), "{key}={value}: {error}");
+        }
+    }
 
     #[test]
     fn a_later_setting_replaces_the_usual_one() {

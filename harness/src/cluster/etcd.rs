@@ -17,8 +17,14 @@ use super::wait::wait_for_condition;
 
 /// How often a start is tried when somebody else took the port in between.
 const STARTS: u32 = 5;
+/// What etcd says then.
+const PORT_TAKEN: &str = "address already in use";
+/// Part of util-linux; it has the kernel kill the program when the lab dies, however the lab dies.
+const SETPRIV: &str = "/usr/bin/setpriv";
 /// How long a member may take until it answers.
 const READY: Duration = Duration::from_secs(20);
+/// How often a starting member is looked at.
+const LOOK: Duration = Duration::from_millis(15);
 
 /// A running etcd member. Dropping it ends the process, also when it was paused.
 #[derive(Debug)]
@@ -37,8 +43,9 @@ impl Etcd {
     /// When no etcd is installed, or it does not answer within 20 s; the error holds the end of its log.
     pub async fn start() -> Result<Self> {
         let program = find_program()?;
-        let mut last = None;
-        for _ in 0..STARTS {
+        let mut tried = 0;
+        loop {
+            tried += 1;
             let directory = tempfile::Builder::new()
                 .prefix("hpe3par-lab-etcd-")
                 .tempdir()
@@ -53,10 +60,10 @@ impl Etcd {
             };
             match etcd.spawn().await {
                 Ok(()) => return Ok(etcd),
-                Err(error) => last = Some(error),
+                Err(error) if tried < STARTS && error.to_string().contains(PORT_TAKEN) => {}
+                Err(error) => return Err(error.context(format!("etcd ({}) did not start", program.display()))),
             }
         }
-        Err(last.unwrap_or_else(|| anyhow::anyhow!("etcd was never tried"))).context("etcd did not start")
     }
 
     /// Address of the client interface.
@@ -124,24 +131,22 @@ impl Etcd {
         let child =
             self.command().stderr(stderr).spawn().with_context(|| format!("running {}", self.program.display()))?;
         self.child = Some(child);
-        let ready = wait_for_condition("etcd to answer", READY, || self.health()).await;
-        if let Err(error) = ready {
-            self.kill();
-            let said = std::fs::read_to_string(&log).unwrap_or_default();
-            bail!("{error}; it said: {}", last_lines(&said));
-        }
-        if let Some(status) = self.ended()? {
-            self.child = None;
-            let said = std::fs::read_to_string(&log).unwrap_or_default();
-            bail!("etcd ended with {status}; it said: {}", last_lines(&said));
-        }
-        Ok(())
+        let client = self.client;
+        let ready = tokio::select! {
+            biased;
+            ended = until_ended(self.child.as_mut()) => Err(ended),
+            ready = wait_for_condition("etcd to answer", READY, || health(client)) => ready.map_err(|error| error.to_string()),
+        };
+        let Err(why) = ready else { return Ok(()) };
+        self.kill();
+        let said = std::fs::read_to_string(&log).unwrap_or_default();
+        bail!("{why}; {}", last_words(&said))
     }
 
     /// Short heartbeats: the shortest lease of a member is one and a half election times, rounded up to seconds.
     fn command(&self) -> Command {
         let (client, peer) = (format!("http://{}", self.client), format!("http://{}", self.peer));
-        let mut command = Command::new(&self.program);
+        let mut command = dying_with_its_parent(&self.program);
         command
             .arg("--data-dir")
             .arg(self.directory.path().join("data"))
@@ -153,23 +158,41 @@ impl Etcd {
             .stdout(Stdio::null());
         command
     }
-
-    async fn health(&self) -> Result<(), String> {
-        let asked = tokio::time::timeout(Duration::from_secs(1), ask_health(self.client)).await;
-        let answer = asked.map_err(|_| "no answer within 1 s".to_owned())?.map_err(|error| error.to_string())?;
-        if answer.contains(r#""health":"true""#) { Ok(()) } else { Err(answer) }
-    }
-
-    fn ended(&mut self) -> Result<Option<std::process::ExitStatus>> {
-        let Some(child) = self.child.as_mut() else { return Ok(None) };
-        child.try_wait().context("asking after the etcd process")
-    }
 }
 
 impl Drop for Etcd {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+async fn health(server: SocketAddr) -> Result<(), String> {
+    let asked = tokio::time::timeout(Duration::from_secs(1), ask_health(server)).await;
+    let answer = asked.map_err(|_| "no answer within 1 s".to_owned())?.map_err(|error| error.to_string())?;
+    if answer.contains(r#""health":"true""#) { Ok(()) } else { Err(answer) }
+}
+
+/// Waits until the process has ended by itself; says how.
+async fn until_ended(child: Option<&mut Child>) -> String {
+    let Some(child) = child else { return "it was not started".to_owned() };
+    loop {
+        match child.try_wait() {
+            Ok(None) => tokio::time::sleep(LOOK).await,
+            Ok(Some(status)) => return format!("it ended by itself ({status})"),
+            Err(error) => return format!("the system does not know the process any more: {error}"),
+        }
+    }
+}
+
+/// A command that the kernel kills when the thread that started it ends, so that not even `kill -9` of the lab leaves it
+/// running. Without setpriv it lives until it is killed or dropped.
+fn dying_with_its_parent(program: &Path) -> Command {
+    if !Path::new(SETPRIV).exists() {
+        return Command::new(program);
+    }
+    let mut command = Command::new(SETPRIV);
+    command.args(["--pdeathsig", "KILL", "--"]).arg(program);
+    command
 }
 
 async fn ask_health(server: SocketAddr) -> std::io::Result<String> {
@@ -195,16 +218,19 @@ fn pid_of(child: &Child) -> Result<Pid> {
 }
 
 fn find_program() -> Result<PathBuf> {
-    if let Some(given) = std::env::var_os("ETCD") {
-        return Ok(given.into());
+    if let Some(given) = std::env::var_os("ETCD").map(PathBuf::from) {
+        ensure!(is_program(&given), "ETCD={}: there is no such program", given.display());
+        return Ok(given);
     }
-    let known = ["/usr/bin/etcd", "/usr/local/bin/etcd"];
-    known
-        .iter()
-        .map(Path::new)
-        .find(|path| path.exists())
-        .map(Path::to_path_buf)
-        .context("no etcd found in /usr/bin or /usr/local/bin; run ci/setup, or name the program in the variable ETCD")
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).map(|folder| folder.join("etcd")).find(|file| is_program(file)).context(
+        "no etcd on the PATH; install it (Debian, Ubuntu: apt-get install etcd-server), or name the program in the variable ETCD",
+    )
+}
+
+fn is_program(file: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::metadata(file).is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
 }
 
 /// Each member gets a loopback address of its own, so that a port freed by a kill is still free at the restart.
@@ -222,9 +248,12 @@ fn free_port(address: Ipv4Addr) -> Result<SocketAddr> {
     listener.local_addr().context("reading the free port")
 }
 
-fn last_lines(log: &str) -> String {
-    let lines: Vec<&str> = log.lines().rev().take(3).collect();
-    lines.into_iter().rev().collect::<Vec<_>>().join(" | ")
+fn last_words(log: &str) -> String {
+    let lines: Vec<&str> = log.lines().rev().filter(|line| !line.trim().is_empty()).take(3).collect();
+    if lines.is_empty() {
+        return "it wrote nothing to stderr".to_owned();
+    }
+    format!("it said: {}", lines.into_iter().rev().collect::<Vec<_>>().join(" | "))
 }
 
 #[cfg(test)]
@@ -236,7 +265,7 @@ mod tests {
         let mut etcd = Etcd::start().await.unwrap();
         let (address, directory) = (etcd.address(), etcd.directory.path().to_path_buf());
         etcd.kill();
-        assert!(etcd.health().await.is_err());
+        assert!(health(address).await.is_err());
         etcd.restart().await.unwrap();
         assert_eq!(etcd.address(), address);
         etcd.pause().unwrap();

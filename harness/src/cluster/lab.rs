@@ -53,12 +53,14 @@ impl Default for LabOptions {
 }
 
 /// A running lab.
+///
+/// Dropping it ends everything it started. The plugins come first: what they use outlives them.
 pub struct Lab {
+    workers: BTreeMap<String, Worker>,
     etcd: Etcd,
     array: RunningEmulator,
     store: EtcdStore,
     witness: Arc<Witness>,
-    workers: BTreeMap<String, Worker>,
     wwns: Mutex<BTreeMap<String, Wwn>>,
     directory: TempDir,
 }
@@ -73,8 +75,8 @@ impl Lab {
         let directory =
             tempfile::Builder::new().prefix("hpe3par-lab-").tempdir().context("making a directory for the lab")?;
         let array = Emulator::builder().account(ARRAY_USER, options.password.clone().into());
-        let (etcd, array) = tokio::join!(Etcd::start(), array.start());
-        let (etcd, array) = (etcd?, array.context("starting the array")?);
+        let array = async { array.start().await.context("starting the array") };
+        let (etcd, array) = tokio::try_join!(Etcd::start(), array)?;
         let store = EtcdStore::open(&EtcdSettings::plain(vec![etcd.endpoint()])).await.context("opening etcd")?;
         let mut lab = Self {
             etcd,
@@ -165,6 +167,12 @@ impl Lab {
     /// When there is none.
     pub fn worker_mut(&mut self, name: &str) -> Result<&mut Worker> {
         self.workers.get_mut(name).ok_or_else(|| anyhow!("there is no {name}"))
+    }
+
+    /// Where the files of the lab are; gone with it.
+    #[must_use]
+    pub fn directory(&self) -> &std::path::Path {
+        self.directory.path()
     }
 
     /// All workers, by name.

@@ -130,8 +130,12 @@ impl PluginProcess {
 }
 
 impl Drop for PluginProcess {
+    /// Waits for the thread: what it does last must not land in a directory that is being removed.
     fn drop(&mut self) {
         self.end_now();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
     }
 }
 

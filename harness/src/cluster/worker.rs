@@ -151,12 +151,15 @@ impl Worker {
         if let (true, Ok(())) = (process.is_running(), &answered) {
             return Ok(());
         }
-        let ending = process.ending(Duration::ZERO).await;
-        bail!(
-            "the plugin on {} did not start: {ending:?} {answered:?}; its log ends with:\n{}",
-            self.name,
-            self.log.tail(10)
-        )
+        let why = match (process.ending(Duration::ZERO).await, answered) {
+            (Some(Err(said)), _) => said,
+            (Some(Ok(())), _) => "it ended without a word".to_owned(),
+            (None, Err(late)) => late.to_string(),
+            (None, Ok(())) => "it was killed".to_owned(),
+        };
+        let log = self.log.tail(10);
+        let log = if log.is_empty() { log } else { format!("; its log ends with:\n{log}") };
+        bail!("the plugin on {} did not start: {why}{log}", self.name)
     }
 
     /// Starts the plugin without waiting for anything.

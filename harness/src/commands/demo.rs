@@ -2,29 +2,33 @@
 
 use anyhow::Result;
 use clap::Args;
+use hpe3par_harness::cluster::configuration::ARRAY_PASSWORD;
 use hpe3par_harness::demo::{Demonstration, Narrator};
 
-use super::{asked_to_end, up};
+use super::by_hand::ByHand;
+use super::print;
+use super::signals::Signals;
 
 #[derive(Debug, Args)]
 pub(crate) struct Demo {
     /// Leave everything running afterwards, with sockets and curl lines to try, until Ctrl-C
     #[arg(long)]
     keep: bool,
-    /// Seconds worker2 gives the owner before it takes the volume
-    #[arg(long, value_name = "S", default_value_t = 3)]
+    /// Seconds worker2 gives the owner before it takes the volume, 0 to 60
+    #[arg(long, value_name = "S", default_value_t = 3, allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(0..=60))]
     delay: u64,
 }
 
 impl Demo {
-    pub(crate) async fn run(self) -> Result<bool> {
+    pub(crate) async fn run(self, signals: &Signals) -> Result<bool> {
         let mut demonstration = Demonstration::new(Narrator::to_stdout(), self.delay);
         let played = demonstration.play().await;
-        if self.keep && played.is_ok() {
-            println!("\n{}", up::by_hand(demonstration.lab()?));
-            asked_to_end().await?;
+        let keep = self.keep && played.is_ok();
+        if keep {
+            print(&format!("\nEverything is left running.\n\n{}", ByHand::at(demonstration.lab()?, ARRAY_PASSWORD)?))?;
+            signals.good_end().await;
         }
-        let judged = demonstration.end(played.is_ok() && !self.keep).await;
+        let judged = demonstration.end(played.is_ok() && !keep).await;
         played?;
         judged?;
         Ok(true)

@@ -1,33 +1,40 @@
 //! `hpe3par-lab test`: the acceptance scenarios.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use anyhow::Result;
 use clap::{Args, ValueEnum};
 use hpe3par_docker_plugin::fencing::mutants::Mutant;
+use hpe3par_harness::scenarios::catalogue::{Catalogue, expression};
+use hpe3par_harness::scenarios::report::{OnEnd, Report};
 use hpe3par_harness::scenarios::run::{Selection, run};
+use indicatif::ProgressBar;
 
-use super::usual_features;
+use super::{features, print, spinner};
 
 #[derive(Debug, Args)]
 pub(crate) struct Test {
-    /// Which scenarios, by their tags: '@seed-case-1', '@unmount and not @emulator', …
+    /// Which scenarios, by their tags: '@M16', '@unmount or @U4', '@takeover and not @emulator'; an unknown tag lists all
     #[arg(long, value_name = "EXPR")]
     tags: Option<String>,
-    /// What the nodes are: 'cluster' are simulated machines with the production plugin, real etcd, and the array over TCP
+    /// What the nodes are. There is one tier so far, 'cluster': simulated machines with the production plugin, real etcd,
+    /// and the emulated array over TCP. Real kernels and a real array cannot be chosen yet
     #[arg(long, value_enum, default_value_t)]
     tier: Tier,
     /// Put a known safety defect into every plugin, to see that a scenario finds it (needs a build with --features mutants)
     #[arg(long, value_name = "NAME")]
     mutant: Option<Mutant>,
-    /// Folder with feature files
-    #[arg(long, value_name = "DIR", default_value_os_t = usual_features())]
-    features: PathBuf,
-    /// Scenarios at once
-    #[arg(long, value_name = "N")]
-    concurrency: Option<usize>,
-    /// JUnit report
-    #[arg(long, value_name = "FILE", default_value = "target/junit/scenarios.xml")]
-    junit: PathBuf,
+    /// Folder with feature files [default: 'features' here or above]
+    #[arg(long, value_name = "DIR")]
+    features: Option<PathBuf>,
+    /// Scenarios at once, 1 to 64 [default: 8]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u8).range(1..=64))]
+    concurrency: Option<u8>,
+    /// Where the JUnit report goes [default: target/junit/scenarios.xml of the source tree the features are in, else
+    /// hpe3par-lab-scenarios.xml here]
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
     /// Print the table as JSON instead
     #[arg(long)]
     json: bool,
@@ -41,27 +48,59 @@ enum Tier {
 }
 
 impl Test {
-    pub(crate) async fn run(self) -> anyhow::Result<bool> {
+    pub(crate) async fn run(self) -> Result<bool> {
         let Tier::Cluster = self.tier;
+        let features = features(self.features)?;
+        let tags = self.tags.as_deref().map(expression).transpose()?;
+        let catalogue = Catalogue::of(&features)?;
+        if let Some(tags) = &tags {
+            catalogue.has_some(tags)?;
+        }
+        let junit = self.junit.unwrap_or_else(|| usual_junit(&features));
+        let bar = spinner("playing the scenarios");
         let selection = Selection {
-            features: self.features,
-            tags: self.tags,
+            features,
+            tags,
             mutant: self.mutant,
-            at_once: self.concurrency,
-            junit: Some(self.junit),
-            quiet: self.json,
+            at_once: self.concurrency.map(usize::from),
+            junit: Some(junit.clone()),
+            on_end: Some(telling(bar.clone())),
         };
         let report = run(&selection).await?;
-        if self.json {
-            println!("{}", serde_json::to_string_pretty(&report.rows())?);
-        } else {
-            println!("{}", report.table());
-            print!("{}", report.failures());
-            println!("{} passed, {} failed", report.passed(), report.failed());
-        }
-        if report.passed() + report.failed() == 0 {
-            anyhow::bail!("no scenario was chosen; look at the tags in features/*.feature");
-        }
+        bar.finish_and_clear();
+        show(&report, self.json, &junit)?;
         Ok(report.failed() == 0)
     }
+}
+
+fn show(report: &Report, json: bool, junit: &Path) -> Result<()> {
+    if json {
+        return print(&serde_json::to_string_pretty(&report.rows())?);
+    }
+    print(&report.table())?;
+    let failures = report.failures();
+    if !failures.is_empty() {
+        print(&failures)?;
+    }
+    let junit = std::path::absolute(junit).unwrap_or_else(|_| junit.to_path_buf());
+    print(&format!("JUnit report: {}", junit.display()))?;
+    print(&format!("{} passed, {} failed", report.passed(), report.failed()))
+}
+
+/// On a terminal a running count; elsewhere, where nothing can be written over, a line now and then. What failed is told
+/// at the end.
+fn telling(bar: ProgressBar) -> OnEnd {
+    const NOW_AND_THEN: usize = 10;
+    Arc::new(move |_, passed, failed| {
+        let count = format!("{passed} scenarios passed, {failed} failed so far");
+        if bar.is_hidden() && (passed + failed).is_multiple_of(NOW_AND_THEN) {
+            let _ = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("{count}\n"));
+        }
+        bar.set_message(count);
+    })
+}
+
+fn usual_junit(features: &Path) -> PathBuf {
+    let root = features.parent().filter(|root| root.join("Cargo.toml").is_file());
+    root.map_or_else(|| PathBuf::from("hpe3par-lab-scenarios.xml"), |root| root.join("target/junit/scenarios.xml"))
 }

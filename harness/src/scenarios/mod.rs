@@ -1,5 +1,6 @@
 //! The acceptance scenarios: what the words of the feature files do, and how a run of them is reported.
 
+pub mod catalogue;
 pub mod holder;
 pub mod report;
 pub mod run;

@@ -1,6 +1,6 @@
-//! The report of a scenario run: one line as each scenario ends, then a table and the plain line of totals.
+//! The report of a scenario run: a sign of life while it runs, then a table, and what failed.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
@@ -8,6 +8,9 @@ use std::time::SystemTime;
 use cucumber::event::{Cucumber, Feature, Hook, Scenario, Step};
 use cucumber::{Event, Writer, cli, gherkin, parser, writer};
 use serde::Serialize;
+
+/// Longest name that the columns of the table make room for.
+const WIDEST: usize = 90;
 
 /// What became of one scenario.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -64,38 +67,47 @@ impl Report {
         state.rows.iter().filter(|row| row.failure.is_some()).count() + state.unreadable.len()
     }
 
-    /// The table: name, tags, seconds, verdict.
+    /// The table, feature by feature: verdict, seconds, name, tags.
     #[must_use]
     pub fn table(&self) -> String {
-        let mut rows = self.rows();
-        rows.sort_by(|a, b| (&a.feature, &a.name).cmp(&(&b.feature, &b.name)));
+        let mut features: BTreeMap<String, Vec<Row>> = BTreeMap::new();
+        for row in self.rows() {
+            features.entry(row.feature.clone()).or_default().push(row);
+        }
+        let width =
+            features.values().flatten().map(|row| row.name.chars().count()).max().unwrap_or_default().min(WIDEST);
         let mut text = String::new();
-        let mut feature = String::new();
-        for row in &rows {
-            if row.feature != feature {
-                feature.clone_from(&row.feature);
-                let _ = writeln!(text, "\n{feature}");
+        for (feature, mut rows) in features {
+            rows.sort_by(|a, b| a.name.cmp(&b.name));
+            let passed = rows.iter().filter(|row| row.failure.is_none()).count();
+            let _ = writeln!(text, "\n{feature} ({passed} of {})", rows.len());
+            for row in &rows {
+                let verdict = if row.failure.is_none() { "ok" } else { "FAILED" };
+                let tags = row.tags.iter().map(|tag| format!("@{tag}")).collect::<Vec<_>>().join(" ");
+                let line = format!("  {verdict:<6} {:>5.1} s  {:<width$}  {tags}", row.seconds, row.name);
+                let _ = writeln!(text, "{}", line.trim_end());
             }
-            let verdict = if row.failure.is_none() { "ok    " } else { "FAILED" };
-            let _ = writeln!(
-                text,
-                "  {verdict} {:>5.1} s  {}  [{}]",
-                row.seconds,
-                row.name,
-                row.tags.iter().map(|tag| format!("@{tag}")).collect::<Vec<_>>().join(" ")
-            );
+        }
+        if let Some(slowest) = self.slowest() {
+            let _ = writeln!(text, "\nslowest: {:.1} s, {}", slowest.seconds, slowest.name);
         }
         text
     }
 
-    /// What went wrong, scenario by scenario.
+    /// The scenario that took longest.
+    #[must_use]
+    pub fn slowest(&self) -> Option<Row> {
+        self.rows().into_iter().max_by(|a, b| a.seconds.total_cmp(&b.seconds))
+    }
+
+    /// What went wrong, scenario by scenario; empty when nothing did.
     #[must_use]
     pub fn failures(&self) -> String {
         let state = self.state();
-        let failed = state
-            .rows
-            .iter()
-            .filter_map(|row| row.failure.as_ref().map(|why| format!("{}: {}\n    {why}\n", row.feature, row.name)));
+        let failed = state.rows.iter().filter_map(|row| {
+            let why = row.failure.as_ref()?.replace('\n', "\n    ");
+            Some(format!("\nFAILED: {}: {}\n    {why}\n", row.feature, row.name))
+        });
         failed.chain(state.unreadable.iter().cloned()).collect()
     }
 
@@ -134,18 +146,21 @@ impl Report {
     }
 }
 
-/// Feeds a [`Report`] from the events of a run and prints a line per scenario.
-#[derive(Debug, Clone)]
+/// Called as each scenario ends, with how it ended and how many have passed and failed so far.
+pub type OnEnd = Arc<dyn Fn(&Row, usize, usize) + Send + Sync>;
+
+/// Feeds a [`Report`] from the events of a run.
+#[derive(Clone)]
 pub struct Progress {
     report: Report,
-    quiet: bool,
+    on_end: Option<OnEnd>,
 }
 
 impl Progress {
-    /// A writer into `report`; a quiet one prints nothing.
+    /// A writer into `report`.
     #[must_use]
-    pub fn new(report: Report, quiet: bool) -> Self {
-        Self { report, quiet }
+    pub fn new(report: Report, on_end: Option<OnEnd>) -> Self {
+        Self { report, on_end }
     }
 
     fn scenario<W>(
@@ -169,21 +184,12 @@ impl Progress {
                 self.report.fail(&place, format!("the checks after it: {}", words(what.as_ref())));
             }
             Scenario::Finished => {
-                if let Some(row) = self.report.end(&place, feature, scenario, at) {
-                    self.print(&row);
+                let ended = self.report.end(&place, feature, scenario, at);
+                if let (Some(row), Some(on_end)) = (ended, &self.on_end) {
+                    on_end(&row, self.report.passed(), self.report.failed());
                 }
             }
             Scenario::Hook(..) | Scenario::Background(..) | Scenario::Step(..) | Scenario::Log(_) => {}
-        }
-    }
-
-    fn print(&self, row: &Row) {
-        if self.quiet {
-            return;
-        }
-        match &row.failure {
-            None => println!("ok     {:>5.1} s  {}", row.seconds, row.name),
-            Some(why) => println!("FAILED {:>5.1} s  {}\n    {why}", row.seconds, row.name),
         }
     }
 }

@@ -10,46 +10,41 @@ use cucumber::{World as _, WriterExt as _, event::ScenarioFinished, writer};
 use futures::FutureExt as _;
 use hpe3par_docker_plugin::fencing::mutants::Mutant;
 
-use super::report::{Progress, Report};
+use super::report::{OnEnd, Progress, Report};
 use super::stage::Stage;
 
 /// How many scenarios run at once. Most of them wait for a lease or a delay most of the time.
 const AT_ONCE: usize = 8;
 
 /// What to run.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Selection {
     /// Folder with feature files.
     pub features: PathBuf,
-    /// Which scenarios: an expression such as `@seed-case-1 and not @emulator`.
-    pub tags: Option<String>,
+    /// Which scenarios; all when absent.
+    pub tags: Option<TagOperation>,
     /// Safety defect put into every plugin.
     pub mutant: Option<Mutant>,
     /// How many at once; `None` for the usual number.
     pub at_once: Option<usize>,
     /// Where the JUnit report goes, if anywhere.
     pub junit: Option<PathBuf>,
-    /// Print nothing while running.
-    pub quiet: bool,
+    /// Told of every scenario that ends.
+    pub on_end: Option<OnEnd>,
 }
 
 /// Runs the scenarios and gives the report.
 ///
 /// # Errors
-/// When the expression cannot be read or the JUnit file cannot be written. Failed scenarios are in the report.
+/// When the JUnit file cannot be written. Failed scenarios are in the report.
 pub async fn run(selection: &Selection) -> Result<Report> {
-    let tags: Option<TagOperation> = match &selection.tags {
-        Some(text) => {
-            Some(text.parse().map_err(|error| anyhow::anyhow!("reading the tag expression '{text}': {error}"))?)
-        }
-        None => None,
-    };
+    let tags = selection.tags.clone();
     let wanted = move |feature: &cucumber::gherkin::Feature, scenario: &cucumber::gherkin::Scenario| {
         let all = || feature.tags.iter().chain(&scenario.tags);
         tags.as_ref().is_none_or(|tags| tags.eval(all().map(String::as_str).collect::<Vec<_>>()))
     };
     let report = Report::default();
-    let progress = Progress::new(report.clone(), selection.quiet);
+    let progress = Progress::new(report.clone(), selection.on_end.clone());
     let junit = writer::JUnit::new(junit_file(selection.junit.as_deref())?, 0);
     let mutant = selection.mutant;
     Stage::cucumber()
