@@ -2,6 +2,7 @@
 
 use std::{
     convert::Infallible,
+    io::{IsTerminal as _, Write as _},
     net::SocketAddr,
     process::ExitCode,
     time::{Duration, SystemTime},
@@ -109,12 +110,13 @@ fn secret(text: &str) -> Result<SecretString, Infallible> {
 fn main() -> ExitCode {
     let Command::Serve(options) = CommandLine::parse().command;
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,russh=warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();
     match run(options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // One line for people, with the causes.
-            eprintln!("hpe3par-emulator: {error:#}");
+            let _ = writeln!(std::io::stderr(), "hpe3par-emulator: {error:#}");
             ExitCode::FAILURE
         }
     }
@@ -134,6 +136,12 @@ fn run(options: Serve) -> anyhow::Result<()> {
     let served = runtime.block_on(serve(options));
     runtime.shutdown_timeout(Duration::from_secs(1));
     served
+}
+
+/// The one line on stdout; a closed stdout is an error, not a panic.
+fn announce(ready: &serde_json::Value) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{ready}").and_then(|()| out.flush())
 }
 
 async fn serve(options: Serve) -> anyhow::Result<()> {
@@ -163,7 +171,7 @@ async fn serve(options: Serve) -> anyhow::Result<()> {
         "tls_certificate": running.ca_pem(),
         "ssh_host_key": running.ssh_host_key(),
     });
-    println!("{ready}");
+    announce(&ready).context("cannot print the ready line on stdout")?;
     tokio::select! {
         _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
         _ = interrupt.recv() => tracing::info!("SIGINT: stopping"),

@@ -49,9 +49,7 @@ const ANY_LOOPBACK_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4A
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// An address could not be listened on.
-    #[error(
-        "cannot listen on {address} for the {front_end}: {source}; choose another address or port 0 for any free port"
-    )]
+    #[error("cannot listen on {address} for the {front_end}; choose another address, or port 0 for any free port")]
     Listen {
         /// Which interface.
         front_end: &'static str,

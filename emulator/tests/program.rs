@@ -55,6 +55,7 @@ async fn the_ready_line_has_the_real_addresses_and_sigterm_ends_cleanly() {
     child.stderr.take().unwrap().read_to_string(&mut log).await.unwrap();
     assert_eq!(status.code(), Some(0), "{log}");
     assert!(!log.contains("h1dden"), "{log}");
+    assert!(!log.contains('\u{1b}'), "a log that is no terminal has no colours: {log}");
 }
 
 #[tokio::test]
@@ -71,6 +72,7 @@ async fn what_cannot_be_honoured_is_refused_with_a_sentence() {
     let (code, text) = refused(&["serve", "--tls", "/nonexistent/a.pem:/nonexistent/b.pem"]).await;
     assert_eq!(code, Some(1));
     assert!(text.contains("/nonexistent/a.pem"), "{text}");
+    assert_eq!(text.matches("No such file").count(), 1, "a cause is told once: {text}");
 }
 
 #[tokio::test]
@@ -80,4 +82,5 @@ async fn a_taken_address_is_named() {
     let (code, text) = refused(&["serve", "--ssh", &address]).await;
     assert_eq!(code, Some(1));
     assert!(text.contains(&address) && text.contains("SSH command line"), "{text}");
+    assert_eq!(text.matches("in use").count(), 1, "a cause is told once: {text}");
 }

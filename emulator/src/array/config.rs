@@ -17,7 +17,7 @@ pub const ISCSI_PORT: u16 = 3260;
 pub enum Personality {
     /// 3PAR OS 3.2.1, WSAPI 1.4.
     V3_2_1,
-    /// 3PAR OS 3.3.1 MU3, WSAPI 1.6.3 (build seen in python-hpedockerplugin issue 433).
+    /// 3PAR OS 3.3.1 MU3, WSAPI 1.6.3 (a build observed in the field).
     #[default]
     V3_3_1,
     /// Primera OS 4.2, WSAPI 1.8: thin volumes are the default, `reduce` takes the place of `tdvv` and `compression`.
@@ -83,7 +83,7 @@ pub enum InflightPolicy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum SecondLun {
-    /// Both exports stand. Matched sets with one LUN per port are seen on real arrays (python-hpedockerplugin issue 39).
+    /// Both exports stand. Matched sets with one LUN per port were observed on real arrays.
     #[default]
     Allow,
     /// The second is refused with code 18 when both would serve one path.

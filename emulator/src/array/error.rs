@@ -102,7 +102,7 @@ refusals! {
     too_large = 28, 400, "client request contains values that are too large";
     /// OTHER.
     other = 29, 400, "operation not allowed";
-    /// The session limit is reached; python-hpedockerplugin issue 534 shows code and text.
+    /// The session limit is reached; code and text observed on a real array.
     too_many_sessions = 31, 503, "maximum number of server connections has been reached";
     /// HAS_CHILD.
     has_child = 32, 409, "volume has a child";
@@ -144,7 +144,7 @@ refusals! {
     zero_detect_needs_tpvv = 91, 403, "invalid operation: zero detection is only supported on a thin volume";
     /// INV_INPUT_DUP_PATH.
     duplicate_path = 98, 400, "invalid input: duplicate path";
-    /// LUN_HOSTPERSONA_CONFLICT, with the two blanks of the real text (python-3parclient issue 73).
+    /// LUN_HOSTPERSONA_CONFLICT, with the two blanks of the real text (observed).
     lun_persona_conflict = 99, 409, "invalid operation:  LUN number and persona capability conflict";
     /// EXISTENT_SET (1.3.1 guide p. 86: 400).
     existent_set = 101, 400, "Set exists";

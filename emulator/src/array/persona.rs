@@ -101,7 +101,7 @@ impl Persona {
     }
 
     /// Whether a volume may not have this LUN: 254 where the enclosure sits, 256 (protocol endpoint) for VMware
-    /// (python-3parclient issue 73), 0 where the controller sits (capability Lun0SCC).
+    /// (observed), 0 where the controller sits (capability Lun0SCC).
     #[must_use]
     pub fn reserves(self, lun: Lun) -> bool {
         match self {

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 /// Why there is no host key.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot make the SSH host key: {0}")]
+#[error("cannot make the SSH host key")]
 pub struct HostKeyError(#[from] ssh_key::Error);
 
 /// Makes the host key: from `seed` when there is one, else at random.

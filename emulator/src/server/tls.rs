@@ -57,7 +57,7 @@ pub enum TlsError {
         text: String,
     },
     /// A PEM file could not be read or has the wrong content.
-    #[error("cannot use {path} for TLS: {source}")]
+    #[error("cannot use {path} for TLS")]
     File {
         /// The file.
         path: PathBuf,
@@ -65,7 +65,7 @@ pub enum TlsError {
         source: rustls_pki_types::pem::Error,
     },
     /// The certificate could not be made.
-    #[error("cannot make a certificate for {address}: {source}")]
+    #[error("cannot make a certificate for {address}")]
     Make {
         /// The listening address it was for.
         address: SocketAddr,
@@ -73,7 +73,7 @@ pub enum TlsError {
         source: rcgen::Error,
     },
     /// Certificate and key do not fit, or are of a kind that is not supported.
-    #[error("the certificate and its key cannot be used together: {0}")]
+    #[error("the certificate and its key cannot be used together")]
     Unusable(#[from] rustls::Error),
 }
 

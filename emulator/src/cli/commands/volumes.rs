@@ -43,7 +43,7 @@ const FIELDS: [Field; 18] = [
 
 fn provisioning(row: &VolumeRow) -> String {
     let word = row.provisioning_type.cli_word();
-    // Full provisioning shows as cpvv when there is snapshot space (python-hpedockerplugin issue 712).
+    // Full provisioning shows as cpvv when there is snapshot space (observed).
     if word == "full" && row.snap_cpg.is_some() { "cpvv".to_owned() } else { word.to_owned() }
 }
 
