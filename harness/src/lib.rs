@@ -5,5 +5,6 @@ pub mod checks;
 pub mod cluster;
 pub mod demo;
 pub mod node;
+pub mod report;
 pub mod scenarios;
 pub mod simulation;

@@ -121,6 +121,40 @@ pub enum FactKind {
         /// What.
         what: String,
     },
+    /// Something was broken on purpose. No checker looks at it.
+    FaultBegan {
+        /// What it was done to: a node, the array, the store.
+        who: String,
+        /// What.
+        what: String,
+        /// For how long, if that is known beforehand; else it ends with [`FactKind::FaultEnded`].
+        lasts: Option<Duration>,
+    },
+    /// What was broken works again.
+    FaultEnded {
+        /// What it was done to.
+        who: String,
+        /// What, as when it began.
+        what: String,
+    },
+    /// An Unmount was asked of a node's plugin. No checker looks at it.
+    UnmountAsked {
+        /// Node.
+        node: String,
+        /// Volume.
+        volume: Wwn,
+        /// Number of the request.
+        request: u64,
+    },
+    /// An Unmount was answered.
+    UnmountAnswered {
+        /// Node.
+        node: String,
+        /// Number of the request.
+        request: u64,
+        /// Why not, if it was refused.
+        answer: Result<(), String>,
+    },
     /// A Mount was asked of a node's plugin.
     MountAsked {
         /// Node.
@@ -166,6 +200,18 @@ impl fmt::Display for Fact {
             FactKind::Node { node, event } => write!(f, "{node:<9} {}", show_event(event)),
             FactKind::Record(record) => show_record(record, f),
             FactKind::Note { who, what } => write!(f, "{who:<9} {what}"),
+            FactKind::FaultBegan { who, what, lasts: Some(lasts) } => {
+                write!(f, "{who:<9} FAULT {what} for {:.1} s", lasts.as_secs_f64())
+            }
+            FactKind::FaultBegan { who, what, lasts: None } => write!(f, "{who:<9} FAULT {what}"),
+            FactKind::FaultEnded { who, what } => write!(f, "{who:<9} fault over: {what}"),
+            FactKind::UnmountAsked { node, volume, request } => {
+                write!(f, "{node:<9} Unmount #{request} of {} asked", short(volume))
+            }
+            FactKind::UnmountAnswered { node, request, answer } => match answer {
+                Ok(()) => write!(f, "{node:<9} Unmount #{request} done"),
+                Err(reason) => write!(f, "{node:<9} Unmount #{request} refused: {reason}"),
+            },
             FactKind::MountAsked { node, volume, request } => {
                 write!(f, "{node:<9} Mount #{request} of {} asked", short(volume))
             }

@@ -28,7 +28,13 @@ fn sentence(kind: &FactKind, volume: &str) -> Option<(String, String)> {
         FactKind::Write(write) => rejected(write).and_then(array),
         FactKind::Record(record) => Some(("etcd".to_owned(), record_sentence(record))),
         FactKind::Node { node, event } => Some((node.clone(), node_sentence(event, volume)?)),
-        FactKind::MountAsked { .. } | FactKind::MountAnswered { .. } | FactKind::Note { .. } => None,
+        FactKind::MountAsked { .. }
+        | FactKind::MountAnswered { .. }
+        | FactKind::UnmountAsked { .. }
+        | FactKind::UnmountAnswered { .. }
+        | FactKind::FaultBegan { .. }
+        | FactKind::FaultEnded { .. }
+        | FactKind::Note { .. } => None,
     }
 }
 

@@ -1,0 +1,25 @@
+//! What a run leaves for people: one time line, as a page to look at and as JSON.
+//!
+//! A [`Recording`] is what a run has seen; [`Timeline`] is what is shown, in plain types that know nothing of where
+//! things came from; [`page`] makes the page. The page needs no network: style, script and data are in the one file.
+
+mod calls;
+mod composing;
+mod files;
+mod findings;
+mod html;
+mod lives;
+mod recording;
+mod timeline;
+
+#[cfg(test)]
+mod tests;
+
+pub use files::{ReadError, Saved, file_name, read, save};
+pub use findings::rule_of;
+pub use html::page;
+pub use recording::{Call, CallAnswer, Command, Recording, Scene, Story};
+pub use timeline::{
+    Answer, AnswerKind, Chapter, FORMAT, Finding, Item, Lane, Moment, Outcome, Ownership, PhaseBegin, Timeline,
+    VolumeEntry, What,
+};
