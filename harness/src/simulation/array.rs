@@ -245,6 +245,14 @@ impl Array for SimulatedArray {
         .await
     }
 
+    async fn cpgs(&self) -> Result<Vec<CpgName>, ArrayError> {
+        self.call(Channel::Wsapi, "read CPGs".to_owned(), move |emulator| {
+            let named = |row: &serde_json::Value| row["name"].as_str()?.parse().ok();
+            Ok(emulator.with(|array, _| array.cpg_rows().iter().filter_map(named).collect()))
+        })
+        .await
+    }
+
     async fn hosts_with(&self, initiators: &Initiators) -> Result<Vec<HostOnArray>, ArrayError> {
         let iqn = initiators.iqn.clone().unwrap_or_default();
         self.call(Channel::Wsapi, format!("read hosts with {iqn}"), move |emulator| {

@@ -10,36 +10,35 @@ use crate::volume::names::array_host_name;
 /// Finds this node's host on the array, or makes it.
 ///
 /// # Errors
-/// Refuses to join a host object that holds foreign initiators, and any failure of the array.
+/// [`ArrayError::NotTried`] instead of joining a host object that holds foreign initiators, and any failure of the array.
 pub async fn ensure_host(array: &dyn Array, facts: &NodeFacts, domain: Option<&str>) -> Result<HostName, ArrayError> {
-    let refused =
-        |operation: &str, message: String| ArrayError::Refused { operation: operation.to_owned(), code: 0, message };
+    let not_tried = |operation: &str, reason: String| ArrayError::NotTried { operation: operation.to_owned(), reason };
     if facts.initiators == Initiators::default() {
-        return Err(refused(
-            "finding this node's host",
-            "this node has neither an iSCSI initiator name nor an online FC port".to_owned(),
-        ));
+        let reason = "this node has neither an iSCSI initiator name (/etc/iscsi/initiatorname.iscsi) nor an online Fibre Channel \
+                      port (/sys/class/fc_host)";
+        return Err(not_tried("looking for this node's host on the array", reason.to_owned()));
     }
     let found = array.hosts_with(&facts.initiators).await?;
     if let Some(host) = found.first() {
         if let Some(other) = found.iter().find(|other| other.name != host.name) {
-            let message = format!(
-                "this node's initiators belong to two hosts, {} and {}; leave them in one",
+            let reason = format!(
+                "on the array this node's initiators belong to two hosts, {} and {}; leave them in one",
                 host.name, other.name
             );
-            return Err(refused("finding this node's host", message));
+            return Err(not_tried("using this node's host on the array", reason));
         }
         add_missing(array, host, &facts.initiators).await?;
         return Ok(host.name.clone());
     }
-    let name = array_host_name(&facts.hostname).map_err(|e| refused("naming this node's host", e.to_string()))?;
+    let name = array_host_name(&facts.hostname)
+        .map_err(|e| not_tried("naming this node's host on the array", e.to_string()))?;
     if let Some(host) = array.host(&name).await? {
         if host.initiators != Initiators::default() {
-            let message = format!(
-                "a host of that name exists with other initiators ({:?}); rename this node or that host",
+            let reason = format!(
+                "the array has a host of that name with other initiators ({}); rename this node or that host",
                 host.initiators
             );
-            return Err(refused(&format!("making host {name}"), message));
+            return Err(not_tried(&format!("making host {name} on the array"), reason));
         }
         array.add_initiators(&name, &facts.initiators).await?;
         return Ok(name);

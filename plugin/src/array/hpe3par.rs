@@ -80,6 +80,10 @@ impl Array for Hpe3par {
         self.wsapi.cpg_domain(cpg).await
     }
 
+    async fn cpgs(&self) -> Result<Vec<CpgName>, ArrayError> {
+        self.wsapi.cpgs().await
+    }
+
     async fn hosts_with(&self, initiators: &Initiators) -> Result<Vec<HostOnArray>, ArrayError> {
         self.wsapi.hosts_with(initiators, self.protocol).await
     }

@@ -10,6 +10,7 @@ pub mod settings;
 mod vlun_names;
 mod wsapi;
 
+use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -75,6 +76,24 @@ pub struct Export {
     pub to: ExportTarget,
 }
 
+impl fmt::Display for ExportTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Host(host) => write!(f, "host {host}"),
+            Self::MatchedSet(host, port) => write!(f, "host {host} at port {port}"),
+            Self::Port(port) => write!(f, "every host at port {port}"),
+            Self::HostSet(set) => write!(f, "host set {set}"),
+        }
+    }
+}
+
+impl fmt::Display for Export {
+    /// To whom and as which LUN; the volume is known to whoever reads it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, LUN {}", self.to, self.lun)
+    }
+}
+
 /// One row of the array's VLUN table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum VlunRow {
@@ -107,6 +126,16 @@ impl VlunRow {
         match self {
             Self::Template(export) => export.lun,
             Self::Active { lun, .. } => *lun,
+        }
+    }
+}
+
+impl fmt::Display for VlunRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Template(export) => export.fmt(f),
+            Self::Active { lun, host, port: Some(port) } => write!(f, "host {host} at port {port}, LUN {lun} (active)"),
+            Self::Active { lun, host, port: None } => write!(f, "host {host}, LUN {lun} (active)"),
         }
     }
 }
@@ -192,7 +221,7 @@ pub enum TargetPort {
 #[derive(Debug, Clone, Error, PartialEq, Eq)]
 pub enum ArrayError {
     /// The array answered and refused; nothing was changed.
-    #[error("array refused {operation}: {message} (code {code})")]
+    #[error("array refused {operation}: {message}{}", with_code(*code))]
     Refused {
         /// What was tried, with the object's name.
         operation: String,
@@ -201,8 +230,16 @@ pub enum ArrayError {
         /// What the array said.
         message: String,
     },
+    /// It was not even tried: this node, the settings or the array's release do not allow it.
+    #[error("{operation} was not tried: {reason}")]
+    NotTried {
+        /// What was wanted, with the object's name.
+        operation: String,
+        /// Why it cannot work, and what to do.
+        reason: String,
+    },
     /// The object is not there.
-    #[error("array has no {object}, asked by {operation}")]
+    #[error("array has no {object} ({operation})")]
     NotFound {
         /// What was tried.
         operation: String,
@@ -243,6 +280,11 @@ pub enum ArrayError {
     },
 }
 
+/// The command line has no codes.
+fn with_code(code: u32) -> String {
+    if code == 0 { String::new() } else { format!(" (code {code})") }
+}
+
 impl ArrayError {
     /// The request may have been, or may still be, carried out.
     #[must_use]
@@ -272,6 +314,8 @@ pub trait Array: Send + Sync {
     async fn remove_volume(&self, name: &ArrayVolumeName) -> Result<(), ArrayError>;
     /// Domain of a CPG; [`ArrayError::NotFound`] when the CPG does not exist.
     async fn cpg_domain(&self, cpg: &CpgName) -> Result<Option<String>, ArrayError>;
+    /// Names of all CPGs.
+    async fn cpgs(&self) -> Result<Vec<CpgName>, ArrayError>;
     /// Hosts that own any of these initiators.
     async fn hosts_with(&self, initiators: &Initiators) -> Result<Vec<HostOnArray>, ArrayError>;
     /// Reads a host; `None` when it does not exist.

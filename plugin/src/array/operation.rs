@@ -67,14 +67,27 @@ impl Operation {
         ArrayError::Busy { operation: self.text.clone(), reason: quote(reason.as_ref()) }
     }
 
-    /// The array, or a check made before anything was sent, said no.
+    /// The array said no.
     pub(super) fn refused(&self, code: u32, message: impl AsRef<str>) -> ArrayError {
         ArrayError::Refused { operation: self.text.clone(), code, message: quote(message.as_ref()) }
+    }
+
+    /// It cannot work, so nothing was sent.
+    pub(super) fn not_tried(&self, reason: impl AsRef<str>) -> ArrayError {
+        ArrayError::NotTried { operation: self.text.clone(), reason: quote(reason.as_ref()) }
     }
 
     /// The object is not there.
     pub(super) fn not_found(&self) -> ArrayError {
         ArrayError::NotFound { operation: self.text.clone(), object: self.object.clone() }
+    }
+
+    /// An object of that kind is not there: the one the call is about, or one it needs.
+    pub(super) fn not_found_kind(&self, kind: &str) -> ArrayError {
+        if self.object.starts_with(kind) {
+            return self.not_found();
+        }
+        ArrayError::NotFound { operation: self.text.clone(), object: format!("{kind} that is needed for it") }
     }
 
     /// The object, or its number, is there already.

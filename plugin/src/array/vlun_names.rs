@@ -15,7 +15,7 @@ pub(super) fn unnamed_host(operation: &Operation) -> Result<HostName, ArrayError
 pub(super) fn host_set_name<'a>(operation: &Operation, set: &'a str) -> Result<&'a str, ArrayError> {
     match set.parse::<HostName>() {
         Ok(_) => Ok(set),
-        Err(error) => Err(operation.refused(0, format!("host set: {error}"))),
+        Err(error) => Err(operation.not_tried(format!("host set: {error}"))),
     }
 }
 

@@ -20,7 +20,7 @@ use super::operations::{Operation, Operations, panic_text};
 use super::reply::Reply;
 use super::request::{Request, RequestError};
 use crate::ops::health;
-use crate::volume::options::CreateOptions;
+use crate::volume::options::{CreateOptions, CreateRequest};
 
 /// How long a request is kept waiting. dockerd's own limits are 120 s for Create and Mount and 60 s for the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,7 +121,11 @@ impl Api {
     async fn create(&self, request: &Request) -> Result<Reply, Refusal> {
         let name = request.new_name()?;
         let wanted = match CreateOptions::parse(request.opts()) {
-            Ok(wanted) => wanted,
+            Ok(CreateRequest::Volume(wanted)) => wanted,
+            Ok(CreateRequest::Help(topic)) => {
+                let text = self.within("Help", async { Ok(self.driver.help(topic).await) }).await?;
+                return Ok(Reply::help(&text));
+            }
             // An existing volume is success whatever the options are, as with the earlier plugin.
             Err(error) => match self.within("Get", self.driver.get(name)).await {
                 Ok(Some(_)) => return Ok(Reply::done()),

@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use crate::volume::mount::{Caller, Mounted};
 use crate::volume::names::VolumeName;
-use crate::volume::options::CreateRequest;
+use crate::volume::options::{CreateOptions, HelpTopic};
 
 /// A volume as Get and List show it.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,7 +34,9 @@ pub struct DriverError(pub String);
 #[async_trait]
 pub trait VolumeDriver: Send + Sync + 'static {
     /// Makes a volume; an existing one is success.
-    async fn create(&self, name: VolumeName, request: CreateRequest) -> Result<(), DriverError>;
+    async fn create(&self, name: VolumeName, options: CreateOptions) -> Result<(), DriverError>;
+    /// The text that `-o help` asks for, of several lines.
+    async fn help(&self, topic: HelpTopic) -> String;
     /// Removes a volume that nobody owns.
     async fn remove(&self, name: VolumeName) -> Result<(), DriverError>;
     /// Mounts a volume for a mount id.

@@ -17,46 +17,59 @@ pub(super) const CONTENT_TYPE: &str = "application/vnd.docker.plugins.v1.2+json"
 
 /// One answer.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Reply(Value);
+pub(super) struct Reply {
+    body: Value,
+    /// `Err` holds a text that was asked for.
+    is_help: bool,
+}
 
 impl Reply {
+    fn of(body: Value) -> Self {
+        Self { body, is_help: false }
+    }
+
     /// The list of protocols this plugin speaks.
     pub(super) fn activated() -> Self {
-        Self(json!({"Implements": ["VolumeDriver"]}))
+        Self::of(json!({"Implements": ["VolumeDriver"]}))
     }
 
     /// Volumes are known on every node of the cluster.
     pub(super) fn capabilities() -> Self {
-        Self(json!({"Capabilities": {"Scope": "global"}}))
+        Self::of(json!({"Capabilities": {"Scope": "global"}}))
     }
 
     /// Done, nothing to say.
     pub(super) fn done() -> Self {
-        Self(json!({"Err": ""}))
+        Self::of(json!({"Err": ""}))
     }
 
     /// A failure. The text becomes one line and is never empty: an empty `Err` means success.
     pub(super) fn failed(text: &str) -> Self {
-        Self(json!({"Err": one_line(text)}))
+        Self::of(json!({"Err": one_line(text)}))
+    }
+
+    /// A help text, lines and all. It travels in `Err`, because Docker shows nothing else of a Create.
+    pub(super) fn help(text: &str) -> Self {
+        Self { body: json!({"Err": text}), is_help: true }
     }
 
     /// A failed Path carries an empty mount point too, as the earlier plugin's did.
     pub(super) fn no_path(text: &str) -> Self {
-        Self(json!({"Err": one_line(text), "Mountpoint": ""}))
+        Self::of(json!({"Err": one_line(text), "Mountpoint": ""}))
     }
 
     /// Where a volume is mounted; empty when it is not.
     pub(super) fn path(mountpoint: Option<&Path>) -> Self {
-        Self(json!({"Err": "", "Mountpoint": shown(mountpoint)}))
+        Self::of(json!({"Err": "", "Mountpoint": shown(mountpoint)}))
     }
 
     /// A successful Mount. A mount point dockerd would misread is a failure: it joins an empty or relative one to
     /// the plugin's own root and gives the container that directory in place of the volume.
     pub(super) fn mounted(name: &str, mounted: &Mounted) -> Self {
         match mounted.mountpoint.to_str() {
-            Some(dir) if mounted.mountpoint.is_absolute() => {
-                Self(json!({"Err": "", "Name": name, "Mountpoint": dir, "Devicename": shown(Some(&mounted.device))}))
-            }
+            Some(dir) if mounted.mountpoint.is_absolute() => Self::of(
+                json!({"Err": "", "Name": name, "Mountpoint": dir, "Devicename": shown(Some(&mounted.device))}),
+            ),
             _ => Self::failed(&format!(
                 "volume {name} is mounted at {:?}, which is no absolute UTF-8 path; set mount_prefix to one",
                 mounted.mountpoint
@@ -69,7 +82,7 @@ impl Reply {
     pub(super) fn volume(view: Option<VolumeView>) -> Self {
         match view {
             None => Self::done(),
-            Some(view) => Self(json!({"Err": "", "Volume": {
+            Some(view) => Self::of(json!({"Err": "", "Volume": {
                 "Name": view.name,
                 "Mountpoint": shown(view.mountpoint.as_deref()),
                 "Devicename": shown(view.device.as_deref()),
@@ -84,23 +97,23 @@ impl Reply {
             return Self::done();
         }
         let volumes: Vec<Value> = views.iter().map(listed).collect();
-        Self(json!({"Err": "", "Volumes": volumes}))
+        Self::of(json!({"Err": "", "Volumes": volumes}))
     }
 
     /// Any other document, for people.
     pub(super) fn document(value: Value) -> Self {
-        Self(value)
+        Self::of(value)
     }
 
     /// The failure it carries, if it is one.
     pub(super) fn error(&self) -> Option<&str> {
-        self.0.get("Err").and_then(Value::as_str).filter(|text| !text.is_empty())
+        self.body.get("Err").and_then(Value::as_str).filter(|text| !text.is_empty() && !self.is_help)
     }
 }
 
 impl IntoResponse for Reply {
     fn into_response(self) -> Response {
-        (StatusCode::OK, [(header::CONTENT_TYPE, CONTENT_TYPE)], self.0.to_string()).into_response()
+        (StatusCode::OK, [(header::CONTENT_TYPE, CONTENT_TYPE)], self.body.to_string()).into_response()
     }
 }
 
@@ -139,7 +152,7 @@ mod tests {
     use super::*;
 
     fn text(reply: &Reply) -> String {
-        reply.0.to_string()
+        reply.body.to_string()
     }
 
     #[test]
@@ -170,6 +183,12 @@ mod tests {
             let mounted = Mounted { mountpoint: dir.into(), device: "/dev/dm-4".into() };
             assert!(Reply::mounted("v", &mounted).error().is_some(), "{dir:?}");
         }
+    }
+
+    #[test]
+    fn a_help_text_keeps_its_lines_and_is_no_failure() {
+        let help = Reply::help("\n  size=N\n");
+        assert_eq!((text(&help).as_str(), help.error()), (r#"{"Err":"\n  size=N\n"}"#, None));
     }
 
     #[test]

@@ -10,6 +10,7 @@ pub mod node_id;
 pub mod registration;
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -31,6 +32,14 @@ pub struct Initiators {
     /// World-wide port names of the Fibre Channel adapters that are online, 16 hex digits, upper case.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub wwpns: Vec<String>,
+}
+
+impl fmt::Display for Initiators {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.iqn.iter().chain(&self.wwpns).map(String::as_str).collect();
+        f.write_str(if names.is_empty() { "none" } else { "" })?;
+        f.write_str(&names.join(", "))
+    }
 }
 
 /// What a node knows about itself.

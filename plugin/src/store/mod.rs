@@ -118,9 +118,7 @@ pub enum WatchEvent {
 #[derive(Debug, Clone, Error, PartialEq, Eq)]
 pub enum StoreError {
     /// No member answered in time. A transaction may or may not have been applied.
-    #[error(
-        "metadata store did not answer {operation} within its deadline: {reason}; check that etcd is up and reachable"
-    )]
+    #[error("metadata store gave no answer to {operation}: {reason}; check that etcd is up and reachable")]
     Unavailable {
         /// What was tried, with the key.
         operation: String,

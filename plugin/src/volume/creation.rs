@@ -5,10 +5,10 @@
 use serde_json::{Map, Value, json};
 use tracing::info;
 
-use crate::array::{Array, ArrayError, NewVolume, Provisioning, VolumeOnArray};
+use crate::array::{Array, ArrayError, CpgName, NewVolume, Provisioning, VolumeOnArray};
 use crate::fencing::FenceError;
 use crate::store::{Change, Committed, Guard, Transaction, keys};
-use crate::volume::help;
+use crate::volume::help::BackendState;
 use crate::volume::names::VolumeName;
 use crate::volume::options::CreateOptions;
 use crate::volume::record::{Format, Lifecycle, VolumeRecord};
@@ -16,6 +16,10 @@ use crate::volume::service::VolumeService;
 
 /// How often a Create starts over when another node works on the same name.
 const TRIES: usize = 8;
+
+/// How many CPGs an error lists.
+const CPGS_SHOWN: usize = 20;
+const NO_CPG: &str = "no CPG: set hpe3par_cpg in hpe.conf or give -o cpg";
 
 impl VolumeService {
     /// Makes a volume; an existing one of that name is success, whatever its options (as deployments rely on).
@@ -78,7 +82,9 @@ impl VolumeService {
         let array = self.parts.driver.array_of(&record)?;
         let volume = match self.ensure_on_array(array.as_ref(), &record, options).await {
             Ok(volume) => volume,
-            Err(FenceError::Array(error @ (ArrayError::Refused { .. } | ArrayError::NotFound { .. }))) => {
+            Err(FenceError::Array(
+                error @ (ArrayError::Refused { .. } | ArrayError::NotTried { .. } | ArrayError::NotFound { .. }),
+            )) => {
                 self.forget_creation(&record, revision).await?;
                 return Err(error.into());
             }
@@ -121,13 +127,8 @@ impl VolumeService {
         }
         let defaults = self.parts.defaults.get(&record.backend);
         let Some(cpg) = record.cpg.clone() else {
-            let message = "no CPG: set hpe3par_cpg in hpe.conf or give -o cpg".to_owned();
-            return Err(ArrayError::Refused {
-                operation: format!("creating volume {}", record.array_name),
-                code: 0,
-                message,
-            }
-            .into());
+            let operation = format!("making volume {}", record.array_name);
+            return Err(ArrayError::NotTried { operation, reason: NO_CPG.to_owned() }.into());
         };
         let new = NewVolume {
             name: record.array_name.clone(),
@@ -144,7 +145,10 @@ impl VolumeService {
             // The name holds the id of this very volume: what exists under it is ours.
             Err(ArrayError::Exists { .. }) => {}
             Err(error) if error.is_unknown() => {}
-            Err(error) => return Err(error.into()),
+            Err(error) => {
+                let wanted: Vec<&CpgName> = [Some(&new.cpg), new.snap_cpg.as_ref()].into_iter().flatten().collect();
+                return Err(cpg_missing(array, &record.backend, &wanted, error).await.into());
+            }
         }
         Ok(array.volume(&record.array_name).await?.ok_or_else(missing)?)
     }
@@ -163,20 +167,51 @@ impl VolumeService {
         Ok(())
     }
 
-    /// Answer of `-o help=backends`: every backend and whether its array answers now.
-    pub(super) async fn backends_help(&self) -> String {
-        let mut states = Vec::new();
-        for (name, defaults) in &self.parts.defaults {
-            let cpg = defaults.cpg.as_ref();
-            let answers = match (self.parts.driver.array_named(name), cpg) {
-                (Some(array), Some(cpg)) => array.cpg_domain(cpg).await.is_ok(),
-                _ => false,
-            };
-            states.push((name.clone(), if answers { help::BackendState::Ok } else { help::BackendState::Failed }));
-        }
-        let lines: Vec<String> = states.iter().map(|(name, state)| format!("  {name}  {state}")).collect();
-        format!("\nBackends of this node\n{}\n", lines.join("\n"))
+    /// Every backend, and whether its array answers now and has the CPG of new volumes. All are asked at once.
+    pub(super) async fn backend_states(&self) -> Vec<(String, BackendState)> {
+        let asked = self.parts.defaults.iter().map(|(name, defaults)| async move {
+            (name.clone(), self.backend_state(name, defaults.cpg.as_ref()).await)
+        });
+        futures::future::join_all(asked).await
     }
+
+    async fn backend_state(&self, backend: &str, cpg: Option<&CpgName>) -> BackendState {
+        let Some(array) = self.parts.driver.array_named(backend) else {
+            return BackendState::Failed("it is not configured on this node".to_owned());
+        };
+        let Some(cpg) = cpg else { return BackendState::Failed(NO_CPG.to_owned()) };
+        match array.cpg_domain(cpg).await {
+            Ok(_) => BackendState::Ok,
+            Err(error) if error.is_not_found() => {
+                BackendState::Failed(cpg_missing(array.as_ref(), backend, &[cpg], error).await.to_string())
+            }
+            Err(error) => BackendState::Failed(error.to_string()),
+        }
+    }
+}
+
+/// The array says "not found" of a CPG in the words of what was made in it: asks which CPGs there are.
+async fn cpg_missing(array: &dyn Array, backend: &str, wanted: &[&CpgName], error: ArrayError) -> ArrayError {
+    if !error.is_not_found() {
+        return error;
+    }
+    match array.cpgs().await {
+        Ok(known) => name_missing_cpg(backend, wanted, &known, error),
+        Err(_) => error,
+    }
+}
+
+/// Names the CPG that does not exist, and those that do.
+fn name_missing_cpg(backend: &str, wanted: &[&CpgName], known: &[CpgName], error: ArrayError) -> ArrayError {
+    let ArrayError::NotFound { operation, .. } = &error else { return error };
+    let Some(missing) = wanted.iter().find(|cpg| !known.contains(cpg)) else { return error };
+    let mut names: Vec<&str> = known.iter().take(CPGS_SHOWN).map(CpgName::as_str).collect();
+    if known.len() > CPGS_SHOWN {
+        names.push("…");
+    }
+    let existing = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    let object = format!("CPG {missing} on backend {backend}, it has: {existing}");
+    ArrayError::NotFound { operation: operation.clone(), object }
 }
 
 /// The comment on the array's volume, as the earlier plugin writes it; cut if the name is very long (limit 511).
@@ -207,6 +242,22 @@ fn fields_others_expect(options: &CreateOptions) -> Map<String, Value> {
 mod tests {
     use super::*;
     use crate::volume::names::{ArrayVolumeName, VolumeId};
+
+    #[test]
+    fn a_cpg_that_does_not_exist_is_named_with_those_that_do() {
+        let cpg = |name: &str| name.parse::<CpgName>().unwrap();
+        let said =
+            || ArrayError::NotFound { operation: "making volume dcv-x".to_owned(), object: "volume dcv-x".to_owned() };
+        let known = [cpg("FC_r6"), cpg("SSD_r6")];
+        let error = name_missing_cpg("DEFAULT", &[&cpg("FC_r6"), &cpg("NOPE")], &known, said());
+        assert_eq!(
+            error.to_string(),
+            "array has no CPG NOPE on backend DEFAULT, it has: FC_r6, SSD_r6 (making volume dcv-x)"
+        );
+        assert_eq!(name_missing_cpg("DEFAULT", &[&cpg("FC_r6")], &known, said()), said(), "something else is missing");
+        let many: Vec<CpgName> = (0..100).map(|n| cpg(&format!("cpg{n}"))).collect();
+        assert!(name_missing_cpg("DEFAULT", &[&cpg("NOPE")], &many, said()).to_string().len() < 300);
+    }
 
     #[test]
     fn the_comment_is_the_one_existing_tools_read() {

@@ -3,8 +3,6 @@
 
 use std::fmt::{self, Write as _};
 
-use crate::config::BackendName;
-
 /// Help on the options of `docker volume create`.
 pub const USAGE: &str = "
 ===============================================================================
@@ -30,41 +28,39 @@ HPE 3PAR volume plugin for Docker: options of docker volume create
                        else 30.
   backend=NAME         Section of hpe.conf. Default: DEFAULT.
   manager=TEXT         Accepted and ignored.
-  help                 This text. help=backends lists the backends and their
-                       state.
+  help                 This text. help=backends lists the backends, their state,
+                       and why one cannot be used.
 
   Examples
   docker volume create -d hpe --name db -o size=20 -o mountConflictDelay=40
   docker volume create -d hpe --name logs -o provisioning=full -o cpg=FC_r6
 ";
 
-/// How far a backend has come since the plugin started.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Whether volumes can be made on a backend now.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BackendState {
-    /// The array has not answered yet.
-    Initializing,
-    /// Ready.
+    /// They can.
     Ok,
-    /// Not usable: the array cannot be reached or refuses what `hpe.conf` says.
-    Failed,
+    /// Not now; the reason in one line.
+    Failed(String),
 }
 
 impl fmt::Display for BackendState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Initializing => "INITIALIZING",
-            Self::Ok => "OK",
-            Self::Failed => "FAILED",
-        })
+        match self {
+            Self::Ok => f.write_str("OK"),
+            Self::Failed(reason) => write!(f, "FAILED: {reason}"),
+        }
     }
 }
 
-/// Table of the backends and their state, laid out as by the earlier plugin.
-pub fn backends_table<'b>(backends: impl IntoIterator<Item = (&'b BackendName, BackendState)>) -> String {
+/// Table of the backends and their state, laid out as by the earlier plugin, which gave no reasons.
+#[must_use]
+pub fn backends_table(backends: &[(String, BackendState)]) -> String {
     let rule = "=".repeat(54);
     let mut table = format!("\n{rule}\nNAME{:42}STATUS\n{rule}\n", "");
     for (name, state) in backends {
-        let _ = writeln!(table, "{:45}  {state}", name.as_str());
+        let _ = writeln!(table, "{name:45}  {state}");
     }
     table
 }
@@ -95,13 +91,14 @@ mod tests {
 
     #[test]
     fn the_table_has_one_line_per_backend() {
-        let (a, b): (BackendName, BackendName) = ("DEFAULT".parse().unwrap(), "array2".parse().unwrap());
-        let table = backends_table([(&a, BackendState::Ok), (&b, BackendState::Initializing)]);
+        let states =
+            [("DEFAULT".to_owned(), BackendState::Ok), ("array2".to_owned(), BackendState::Failed("away".to_owned()))];
+        let table = backends_table(&states);
         let lines: Vec<_> = table.lines().collect();
         assert_eq!(lines[0], "");
         assert_eq!(lines[1], "=".repeat(54));
         assert_eq!(lines[2], format!("NAME{}STATUS", " ".repeat(42)));
         assert_eq!(lines[4], format!("DEFAULT{}OK", " ".repeat(40)));
-        assert_eq!(lines[5], format!("array2{}INITIALIZING", " ".repeat(41)));
+        assert_eq!(lines[5], format!("array2{}FAILED: away", " ".repeat(41)));
     }
 }

@@ -17,7 +17,7 @@ use crate::store::{MetadataStore, StoreError, keys};
 use crate::volume::help;
 use crate::volume::mount::{Caller, Mounted};
 use crate::volume::names::{VolumeId, VolumeName};
-use crate::volume::options::{CreateRequest, HelpTopic};
+use crate::volume::options::{CreateOptions, HelpTopic};
 use crate::volume::record::VolumeRecord;
 use crate::volume::view;
 
@@ -133,6 +133,25 @@ impl VolumeService {
         self.parts.driver.unmount(volume, id, deadline).await
     }
 
+    /// A volume as the store has it, or as this node remembers it while the store is away.
+    async fn view(&self, name: &VolumeName) -> Result<Option<VolumeView>, FenceError> {
+        let driver = &self.parts.driver;
+        if driver.store_seems_away()
+            && let Some(view) = self.remembered_view(name)
+        {
+            return Ok(Some(view));
+        }
+        match self.read(name).await {
+            Ok(record) => {
+                Ok(record.map(|record| view::of_record(&record, driver.me(), driver.mounted_here(record.id))))
+            }
+            Err(error) => match self.remembered_view(name) {
+                Some(view) if store_is_away(&error) => Ok(Some(view)),
+                _ => Err(error),
+            },
+        }
+    }
+
     /// A volume by what this node remembers: what is mounted here first, then the records last seen.
     fn remembered_view(&self, name: &VolumeName) -> Option<VolumeView> {
         let driver = &self.parts.driver;
@@ -144,9 +163,8 @@ impl VolumeService {
     }
 }
 
-/// One line for whoever runs containers.
+/// One line for whoever runs containers. Whoever answers the request writes it into the log.
 fn failed(operation: &str, name: &VolumeName, error: &FenceError) -> DriverError {
-    warn!(volume = %name, %error, "{operation} failed");
     DriverError(format!("{operation} of volume '{name}' failed: {error}"))
 }
 
@@ -156,13 +174,14 @@ fn store_is_away(error: &FenceError) -> bool {
 
 #[async_trait]
 impl VolumeDriver for VolumeService {
-    async fn create(&self, name: VolumeName, request: CreateRequest) -> Result<(), DriverError> {
-        match request {
-            CreateRequest::Volume(options) => {
-                self.create_volume(&name, &options).await.map_err(|e| failed("Create", &name, &e))
-            }
-            CreateRequest::Help(HelpTopic::Usage) => Err(DriverError(help::USAGE.to_owned())),
-            CreateRequest::Help(HelpTopic::Backends) => Err(DriverError(self.backends_help().await)),
+    async fn create(&self, name: VolumeName, options: CreateOptions) -> Result<(), DriverError> {
+        self.create_volume(&name, &options).await.map_err(|e| failed("Create", &name, &e))
+    }
+
+    async fn help(&self, topic: HelpTopic) -> String {
+        match topic {
+            HelpTopic::Usage => help::USAGE.to_owned(),
+            HelpTopic::Backends => help::backends_table(&self.backend_states().await),
         }
     }
 
@@ -198,25 +217,12 @@ impl VolumeDriver for VolumeService {
     }
 
     async fn path(&self, name: VolumeName) -> Result<Option<PathBuf>, DriverError> {
-        Ok(self.get(name).await?.and_then(|view| view.mountpoint))
+        let view = self.view(&name).await.map_err(|error| failed("Path", &name, &error))?;
+        Ok(view.and_then(|view| view.mountpoint))
     }
 
     async fn get(&self, name: VolumeName) -> Result<Option<VolumeView>, DriverError> {
-        let driver = &self.parts.driver;
-        if driver.store_seems_away()
-            && let Some(view) = self.remembered_view(&name)
-        {
-            return Ok(Some(view));
-        }
-        match self.read(&name).await {
-            Ok(record) => {
-                Ok(record.map(|record| view::of_record(&record, driver.me(), driver.mounted_here(record.id))))
-            }
-            Err(error) => match self.remembered_view(&name) {
-                Some(view) if store_is_away(&error) => Ok(Some(view)),
-                _ => Err(failed("Get", &name, &error)),
-            },
-        }
+        self.view(&name).await.map_err(|error| failed("Get", &name, &error))
     }
 
     async fn list(&self) -> Result<Vec<VolumeView>, DriverError> {

@@ -25,9 +25,7 @@ impl Command {
         let safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | ':' | '-');
         if word.is_empty() || word.len() > LONGEST_WORD || word.starts_with('-') || !word.chars().all(safe) {
             let shown: String = word.chars().take(64).collect();
-            return Err(
-                operation.refused(0, format!("'{shown}' is no word for a command of the array; nothing was sent"))
-            );
+            return Err(operation.not_tried(format!("'{shown}' is no word for a command of the array")));
         }
         self.0.push(' ');
         self.0.push_str(word);

@@ -13,8 +13,22 @@ pub(super) const INV_USER_PASS: u32 = 5;
 /// `invalid session key`: missing, unknown or expired; the request was not carried out.
 pub(super) const INV_SESS_KEY: u32 = 6;
 
-/// CPG, host, VLUN, port, volume, domain, path, QoS rule, set, task, object key, remote copy group, flash cache.
-const NOT_FOUND: [u32; 13] = [15, 17, 19, 20, 23, 38, 80, 100, 102, 145, 180, 187, 285];
+/// What is not there, by code.
+const NOT_FOUND: [(u32, &str); 13] = [
+    (15, "CPG"),
+    (17, "host"),
+    (19, "VLUN"),
+    (20, "port"),
+    (23, "volume"),
+    (38, "domain"),
+    (80, "path"),
+    (100, "QoS rule"),
+    (102, "set"),
+    (145, "task"),
+    (180, "object key"),
+    (187, "remote copy group"),
+    (285, "flash cache"),
+];
 /// CPG, host, LUN, volume, volume id, path of another host, set, QoS rule, object key, remote copy group.
 const EXISTS: [u32; 10] = [14, 16, 18, 22, 59, 73, 101, 114, 181, 237];
 
@@ -69,9 +83,13 @@ impl Answer {
         if let Some(reference) = reference {
             message = format!("{message}, about {reference}");
         }
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            return operation.busy(message);
+        }
+        if let Some((_, kind)) = NOT_FOUND.into_iter().find(|(known, _)| Some(*known) == code) {
+            return operation.not_found_kind(kind);
+        }
         match code {
-            _ if status == StatusCode::SERVICE_UNAVAILABLE => operation.busy(message),
-            Some(code) if NOT_FOUND.contains(&code) => operation.not_found(),
             Some(code) if EXISTS.contains(&code) => operation.exists(message),
             // The array, or something before it, broke down over the request: perhaps after it had taken effect.
             code if may_have_taken_effect(status) => match operation.effect() {
@@ -123,6 +141,12 @@ mod tests {
         for (status, code) in [(409, 16), (409, 18), (409, 22), (409, 73), (400, 101)] {
             assert!(matches!(coded(status, code), ArrayError::Exists { .. }), "{code}");
         }
+    }
+
+    #[test]
+    fn what_is_missing_is_what_the_code_says() {
+        assert!(coded(404, 19).to_string().starts_with("array has no VLUN v,1,h ("));
+        assert!(coded(404, 17).to_string().starts_with("array has no host that is needed for it ("));
     }
 
     #[test]

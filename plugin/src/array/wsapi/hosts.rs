@@ -87,13 +87,10 @@ fn of_protocol(initiators: &Initiators, protocol: Protocol) -> Initiators {
 }
 
 fn none_of(operation: &Operation, protocol: Protocol) -> ArrayError {
-    operation.refused(
-        0,
-        match protocol {
-            Protocol::Iscsi => "this node has no iSCSI initiator name; look at /etc/iscsi/initiatorname.iscsi",
-            Protocol::Fc => "this node has no online FC port; look at /sys/class/fc_host",
-        },
-    )
+    operation.not_tried(match protocol {
+        Protocol::Iscsi => "this node has no iSCSI initiator name; look at /etc/iscsi/initiatorname.iscsi",
+        Protocol::Fc => "this node has no online FC port; look at /sys/class/fc_host",
+    })
 }
 
 /// Members of one kind of paths, if there is any: both in one request are refused (guide 1.3.1 p. 76, code 44).

@@ -44,7 +44,7 @@ fn checked<'a>(operation: &Operation, initiator: &'a str) -> Result<&'a str, Arr
     if fit {
         Ok(initiator)
     } else {
-        Err(operation.refused(0, format!("'{initiator}' is no initiator name; look at /etc/iscsi/initiatorname.iscsi")))
+        Err(operation.not_tried(format!("'{initiator}' is no initiator name; look at /etc/iscsi/initiatorname.iscsi")))
     }
 }
 

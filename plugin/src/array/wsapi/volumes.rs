@@ -49,6 +49,14 @@ impl Wsapi {
         self.transport.call(&operation, &Request::delete(query::named("volumes", name.as_str()))).await.map(|_| ())
     }
 
+    /// Names of all CPGs.
+    pub(in crate::array) async fn cpgs(&self) -> Result<Vec<CpgName>, ArrayError> {
+        let operation = Operation::read("CPGs");
+        let answer = self.transport.call(&operation, &Request::get("/cpgs")).await?;
+        let cpgs: Vec<wire::Cpg> = wire::list(&operation, &answer)?;
+        Ok(cpgs.into_iter().filter_map(|cpg| cpg.name?.parse().ok()).collect())
+    }
+
     /// Domain of a CPG.
     pub(in crate::array) async fn cpg_domain(&self, cpg: &CpgName) -> Result<Option<String>, ArrayError> {
         let operation = Operation::read(format!("CPG {cpg}"));
@@ -88,17 +96,15 @@ fn provisioning_of_3par(
     body["tpvv"] = json!(volume.provisioning == Provisioning::Thin);
     if volume.provisioning == Provisioning::Dedup {
         if build < BUILD_WITH_DEDUP {
-            return Err(operation.refused(
-                0,
-                format!("provisioning dedup needs WSAPI build {BUILD_WITH_DEDUP}, the array has {build}"),
-            ));
+            return Err(operation
+                .not_tried(format!("provisioning dedup needs WSAPI build {BUILD_WITH_DEDUP}, the array has {build}")));
         }
         body["tdvv"] = json!(true);
     }
     if let Some(compression) = volume.compression {
         if build < BUILD_WITH_COMPRESSION {
             return Err(operation
-                .refused(0, format!("compression needs WSAPI build {BUILD_WITH_COMPRESSION}, the array has {build}")));
+                .not_tried(format!("compression needs WSAPI build {BUILD_WITH_COMPRESSION}, the array has {build}")));
         }
         body["compression"] = json!(compression);
     }
@@ -112,13 +118,11 @@ fn provisioning_of_primera(operation: &Operation, volume: &NewVolume, body: &mut
         (Provisioning::Dedup, None | Some(true)) => body["reduce"] = json!(true),
         (Provisioning::Full, _) => {
             return Err(
-                operation.refused(0, "this array has no fully provisioned volumes: use provisioning thin or dedup")
+                operation.not_tried("this array has no fully provisioned volumes: use provisioning thin or dedup")
             );
         }
         (Provisioning::Thin, Some(true)) | (Provisioning::Dedup, Some(false)) => {
-            return Err(operation.refused(
-                0,
-                "this array deduplicates and compresses together: use provisioning dedup with compression true, or thin without",
+            return Err(operation.not_tried("this array deduplicates and compresses together: use provisioning dedup with compression true, or thin without",
             ));
         }
     }
@@ -176,7 +180,7 @@ mod tests {
             (volume(Provisioning::Thin, Some(true)), 30_201_292),
             (volume(Provisioning::Dedup, None), 30_103_230),
         ] {
-            assert!(matches!(created(&wanted, build), Err(ArrayError::Refused { code: 0, .. })));
+            assert!(matches!(created(&wanted, build), Err(ArrayError::NotTried { .. })));
         }
     }
 }

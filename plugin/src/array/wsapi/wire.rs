@@ -41,9 +41,11 @@ pub(super) struct Volume {
     pub(super) comment: String,
 }
 
-/// `GET /cpgs/<name>`.
+/// `GET /cpgs/<name>`, and a member of `GET /cpgs`.
 #[derive(Debug, Deserialize)]
 pub(super) struct Cpg {
+    #[serde(default)]
+    pub(super) name: Option<String>,
     #[serde(default)]
     pub(super) domain: Option<String>,
 }

@@ -62,6 +62,19 @@ async fn the_life_of_a_volume() {
 }
 
 #[tokio::test]
+async fn help_comes_in_lines_and_makes_nothing() {
+    let plugin = plugin().await;
+    for (options, expected) in [
+        ("help\":\"", "\nhelp on Usage\n  second line\n"),
+        ("help\":\"backends", "\nhelp on Backends\n  second line\n"),
+    ] {
+        let body = format!(r#"{{"Name":"db","Opts":{{"{options}"}}}}"#);
+        assert_eq!(plugin.post("/VolumeDriver.Create", &body).await.json()["Err"], expected);
+    }
+    assert!(plugin.driver.changes().is_empty());
+}
+
+#[tokio::test]
 async fn failures_and_panics_are_one_line_and_the_plugin_lives() {
     let plugin = plugin().await;
     assert_eq!(plugin.post("/VolumeDriver.Mount", r#"{"Name":"fails","ID":"1"}"#).await.err(), "array says no");

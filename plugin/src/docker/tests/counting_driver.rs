@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use crate::docker::driver::{DriverError, VolumeDriver, VolumeView};
 use crate::volume::mount::{Caller, Mounted};
 use crate::volume::names::VolumeName;
-use crate::volume::options::CreateRequest;
+use crate::volume::options::{CreateOptions, HelpTopic};
 
 /// Counts the calls that would change something, and those that would not.
 pub(super) struct CountingDriver {
@@ -48,10 +48,14 @@ impl CountingDriver {
 
 #[async_trait]
 impl VolumeDriver for CountingDriver {
-    async fn create(&self, name: VolumeName, _request: CreateRequest) -> Result<(), DriverError> {
+    async fn create(&self, name: VolumeName, _options: CreateOptions) -> Result<(), DriverError> {
         self.note(format!("create {name}"));
         self.volumes.lock().unwrap().insert(name.to_string(), Self::view(name.as_str()));
         Ok(())
+    }
+
+    async fn help(&self, topic: HelpTopic) -> String {
+        format!("\nhelp on {topic:?}\n  second line\n")
     }
 
     async fn remove(&self, name: VolumeName) -> Result<(), DriverError> {

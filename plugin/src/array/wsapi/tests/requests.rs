@@ -148,6 +148,15 @@ async fn cpgs_and_their_domain() {
 }
 
 #[tokio::test]
+async fn cpgs_are_listed_by_name() {
+    let cpgs = r#"{"total":2,"members":[{"id":1,"name":"FC_r6","domain":"d"},{"id":2,"name":"SSD_r6"}]}"#;
+    let array =
+        ScriptedArray::start(move |seen: &Seen, _| (seen.line() == "GET /cpgs").then(|| Reply::json(200, cpgs))).await;
+    let names: Vec<String> = array.client(LONG).cpgs().await.unwrap().into_iter().map(String::from).collect();
+    assert_eq!(names, ["FC_r6", "SSD_r6"]);
+}
+
+#[tokio::test]
 async fn ports_that_are_ready_and_their_vlans() {
     let ports = r#"{"total":3,"members":[
       {"portPos":{"node":0,"slot":2,"cardPort":1},"mode":2,"linkState":4,"type":8,"protocol":2,"IPAddr":"10.0.0.1",
