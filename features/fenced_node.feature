@@ -86,6 +86,26 @@ Feature: A node that was fenced
     Then the mount succeeds within 20 s or is refused with "WWN"
     And no write of worker2 reached a volume other than db
 
+  @lun-reuse @M26 @S7
+  Scenario: Another volume answers at the very LUN number that the export got
+    Given a volume other with a conflict delay of 0 s
+    And container web on worker1 has other mounted
+    And container web has written 3 records to other
+    And worker2 is shown volume other at whatever LUN number it gets
+    When container api on worker2 mounts db
+    Then the request is refused with "WWN"
+    And db is exported to nobody
+    And nobody owns db
+    And worker2 has no mount and no device of other
+    And a filesystem was made on db exactly 0 times
+    And a filesystem was made on other exactly 1 times
+    And no write of worker2 reached a volume other than db
+    And container web can write 2 records to other
+    When worker2 is shown what the array exports and volume other no more
+    And container api on worker2 mounts db until it succeeds
+    Then the mount succeeds within 20 s
+    And container api can write 2 records to db
+
   @lun-reuse @S10
   Scenario: Every export of a volume to a host has a LUN number of its own
     When container web on worker1 mounts and unmounts db 4 times

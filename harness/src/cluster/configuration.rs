@@ -66,6 +66,17 @@ pub struct ArrayIdentity {
     pub ssh_host_key: String,
 }
 
+/// What is written as `hpe.conf`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ConfigFile {
+    /// A sound file with the worker's settings.
+    Sound,
+    /// This text in its place.
+    Text(String),
+    /// No file.
+    Missing,
+}
+
 /// The files of a worker, as they are to be written at its next start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Configuration {
@@ -79,8 +90,8 @@ pub struct Configuration {
     pub node_id: String,
     /// Lines of `[DEFAULT]`; a later line of a key replaces an earlier one.
     settings: Vec<(String, String)>,
-    /// Text that replaces the whole `hpe.conf`, for files that are wrong on purpose. `Some(None)`: no file at all.
-    pub spoiled: Option<Option<String>>,
+    /// What is written as `hpe.conf`.
+    pub file: ConfigFile,
     sound: Option<Box<Configuration>>,
 }
 
@@ -95,19 +106,19 @@ impl Configuration {
             password: ARRAY_PASSWORD.to_owned(),
             node_id: node_id.to_owned(),
             settings: Vec::new(),
-            spoiled: None,
+            file: ConfigFile::Sound,
             sound: None,
         }
     }
 
-    /// Remembers the files as they are now, before they are spoiled on purpose.
-    pub fn about_to_spoil(&mut self) {
+    /// Remembers the files as they are now, before something is made wrong on purpose.
+    pub fn remember_sound(&mut self) {
         if self.sound.is_none() {
             self.sound = Some(Box::new(self.clone()));
         }
     }
 
-    /// Takes back what was spoiled; tells whether anything was.
+    /// Takes back what was made wrong; tells whether anything was.
     pub fn restore(&mut self) -> bool {
         match self.sound.take() {
             Some(sound) => {
@@ -152,10 +163,10 @@ impl Configuration {
             &format!("[{}]:{} {}\n", self.addresses.ssh.ip(), self.addresses.ssh.port(), self.array.ssh_host_key),
         )?;
         write("node_id", &self.node_id)?;
-        match &self.spoiled {
-            None => write("hpe.conf", &self.text()),
-            Some(Some(text)) => write("hpe.conf", text),
-            Some(None) => {
+        match &self.file {
+            ConfigFile::Sound => write("hpe.conf", &self.text()),
+            ConfigFile::Text(text) => write("hpe.conf", text),
+            ConfigFile::Missing => {
                 let _ = fs::remove_file(self.path());
                 Ok(())
             }

@@ -18,6 +18,7 @@ use tempfile::TempDir;
 use super::array_view::ArrayView;
 use super::configuration::{ARRAY_PASSWORD, ARRAY_USER, Addresses, ArrayIdentity, Configuration};
 use super::etcd::Etcd;
+use super::storage_network::StorageNetwork;
 use super::witness::Witness;
 use super::worker::{Links, Worker};
 use crate::node::{EmulatedFabric, MachineIdentity, NodeOptions, NodeWorld, SimulatedNode};
@@ -112,14 +113,16 @@ impl Lab {
         let mut configuration = Configuration::new(&directory, addresses, identity, &format!("node-of-{name}"));
         configuration.password.clone_from(&options.password);
         options.settings.iter().for_each(|(key, value)| configuration.set(key, value));
+        let fabric = EmulatedFabric::new(self.array.handle().clone(), Duration::ZERO..=Duration::ZERO, 0);
+        let storage = Arc::new(StorageNetwork::new(fabric));
         let world = NodeWorld {
-            fabric: Arc::new(EmulatedFabric::new(self.array.handle().clone(), Duration::ZERO..=Duration::ZERO, 0)),
+            fabric: storage.clone(),
             tasks: Arc::new(OnThisRuntime(tokio::runtime::Handle::current())),
             observer: self.witness.clone(),
             epochs: self.witness.clone(),
         };
         let node = SimulatedNode::new(MachineIdentity::named(name), options.node.clone(), world);
-        let worker = Worker::new(configuration, node, links, self.witness.clone(), defects(options.mutant)?);
+        let worker = Worker::new(configuration, node, links, storage, self.witness.clone(), defects(options.mutant)?);
         self.workers.insert(name.to_owned(), worker);
         Ok(())
     }

@@ -12,6 +12,7 @@ pub mod observed_store;
 pub mod panics;
 pub mod plugin;
 pub mod process;
+pub mod storage_network;
 pub mod wait;
 pub mod witness;
 pub mod worker;

@@ -16,6 +16,7 @@ use super::link::{Condition, Link};
 use super::log_buffer::LogBuffer;
 use super::plugin;
 use super::process::{Ending, PluginProcess};
+use super::storage_network::StorageNetwork;
 use super::wait::wait_for_condition;
 use super::witness::Witness;
 use crate::node::SimulatedNode;
@@ -69,6 +70,7 @@ pub struct Worker {
     pub configuration: Configuration,
     node: SimulatedNode,
     links: Links,
+    storage: Arc<StorageNetwork>,
     log: LogBuffer,
     witness: Arc<Witness>,
     defects: Defects,
@@ -82,11 +84,12 @@ impl Worker {
         configuration: Configuration,
         node: SimulatedNode,
         links: Links,
+        storage: Arc<StorageNetwork>,
         witness: Arc<Witness>,
         defects: Defects,
     ) -> Self {
         let name = node.hostname().to_owned();
-        Self { name, configuration, node, links, log: LogBuffer::default(), witness, defects, process: None }
+        Self { name, configuration, node, links, storage, log: LogBuffer::default(), witness, defects, process: None }
     }
 
     /// Its name, which is also its host name and its host on the array.
@@ -105,6 +108,12 @@ impl Worker {
     #[must_use]
     pub fn node(&self) -> &SimulatedNode {
         &self.node
+    }
+
+    /// What its machine reaches the array's volumes over.
+    #[must_use]
+    pub fn storage(&self) -> &StorageNetwork {
+        &self.storage
     }
 
     /// Everything its plugin logged.

@@ -61,7 +61,7 @@ impl Demonstration {
     /// # Errors
     /// What the checks found.
     pub async fn end(&mut self, judge: bool) -> Result<()> {
-        let judged = self.stage.curtain(judge).await;
+        let judged = self.stage.end(judge).await;
         if judge && judged.is_ok() {
             self.narrator.good("Every check held: one exporter at a time, nothing acknowledged lost, no stale write, nothing left behind, no secret in a log.");
         }

@@ -66,7 +66,7 @@ pub async fn run(selection: &Selection) -> Result<Report> {
 async fn finish(finished: &ScenarioFinished, stage: Option<&mut Stage>) {
     let Some(stage) = stage else { return };
     let passed = matches!(finished, ScenarioFinished::StepPassed);
-    let judged = stage.curtain(passed).await;
+    let judged = stage.end(passed).await;
     assert!(judged.is_ok(), "{}", judged.err().map(|error| format!("{error:#}")).unwrap_or_default());
 }
 

@@ -1,15 +1,15 @@
 //! What a scenario has on stage: the lab, the containers, the requests under way and the last answer.
 
-mod accidents;
-mod asking;
-mod curtain;
+mod container_moves;
+mod container_writes;
+mod disturbances;
 mod earlier_plugin;
-mod expecting;
-mod looking;
-mod meddling;
-mod moving;
-mod spoiling;
-mod writing;
+mod ending;
+mod expected_answers;
+mod node_accidents;
+mod observed_state;
+mod requests;
+mod wrong_configuration;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -25,9 +25,9 @@ use crate::cluster::docker_client::{CallError, RawAnswer};
 use crate::cluster::lab::{Lab, LabOptions};
 use crate::node::ContainerId;
 
-pub use asking::{Patience, Request, Running};
-pub use meddling::Where;
-pub use spoiling::Spoil;
+pub use requests::{Patience, Request, Running};
+pub use disturbances::Where;
+pub use wrong_configuration::WrongConfiguration;
 
 /// What a request ended in, as its caller saw it.
 #[derive(Debug, Clone)]

@@ -140,6 +140,16 @@ async fn stale_device(stage: &mut Stage, worker: Worker) -> Done {
     Ok(stage.leave_stale_device(&worker).await?)
 }
 
+#[given(expr = "{worker} is shown volume {word} at whatever LUN number it gets")]
+async fn shown_another_volume(stage: &mut Stage, worker: Worker, other: String) -> Done {
+    Ok(stage.show_another_volume(&worker, &other).await?)
+}
+
+#[when(expr = "{worker} is shown what the array exports and volume {word} no more")]
+async fn shown_what_is_exported(stage: &mut Stage, worker: Worker, other: String) -> Done {
+    Ok(stage.show_what_is_exported(&worker, &other).await?)
+}
+
 #[when(expr = "the array's requests are counted")]
 async fn count(stage: &mut Stage) -> Done {
     Ok(stage.count_requests()?)

@@ -3,32 +3,32 @@
 use cucumber::{given, then, when};
 
 use super::{Done, Worker};
-use crate::scenarios::stage::{Spoil, Stage};
+use crate::scenarios::stage::{WrongConfiguration, Stage};
 
 #[when(regex = r"^(worker\d+) is started with an hpe.conf that (.+)$")]
 async fn broken_file(stage: &mut Stage, worker: String, what: String) -> Done {
-    let spoil = match what.as_str() {
-        "has no hpe3par_api_url" => Spoil::Without("hpe3par_api_url"),
-        "has a line that is no setting" => Spoil::Line("this line is no setting"),
-        "has a port that is no number" => Spoil::Set("san_ssh_port", "twenty-two"),
-        "has a delay of minus one" => Spoil::Set("mount_conflict_delay", "-1"),
-        "is missing" => Spoil::Missing,
+    let wrong = match what.as_str() {
+        "has no hpe3par_api_url" => WrongConfiguration::Without("hpe3par_api_url"),
+        "has a line that is no setting" => WrongConfiguration::Line("this line is no setting"),
+        "has a port that is no number" => WrongConfiguration::Set("san_ssh_port", "twenty-two"),
+        "has a delay of minus one" => WrongConfiguration::Set("mount_conflict_delay", "-1"),
+        "is missing" => WrongConfiguration::Missing,
         other => Err(anyhow::anyhow!("no file is known that '{other}'"))?,
     };
-    Ok(stage.launch_spoiled(&worker, spoil).await?)
+    Ok(stage.launch_misconfigured(&worker, wrong).await?)
 }
 
 #[given(regex = r"^(worker\d+) is started with (?:the|a) (.+)$")]
 #[when(regex = r"^(worker\d+) is started with (?:the|a) (node id of .+)$")]
 async fn wrong_identity(stage: &mut Stage, worker: String, what: String) -> Done {
-    let spoil = match what.as_str() {
-        "known host key of another array" => Spoil::HostKey,
-        "certificate authority of somebody else" => Spoil::Authority,
-        "wrong password" => Spoil::Password,
-        "node id of worker1" => Spoil::NodeIdOf("worker1"),
+    let wrong = match what.as_str() {
+        "known host key of another array" => WrongConfiguration::HostKey,
+        "certificate authority of somebody else" => WrongConfiguration::Authority,
+        "wrong password" => WrongConfiguration::Password,
+        "node id of worker1" => WrongConfiguration::NodeIdOf("worker1"),
         other => Err(anyhow::anyhow!("nothing is known as '{other}'"))?,
     };
-    Ok(stage.launch_spoiled(&worker, spoil).await?)
+    Ok(stage.launch_misconfigured(&worker, wrong).await?)
 }
 
 #[then(regex = r#"^the plugin on (worker\d+) refuses to start and names "(.+)"$"#)]

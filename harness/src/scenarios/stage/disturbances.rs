@@ -10,7 +10,7 @@ use hpe3par_emulator::array::Channel;
 use hpe3par_emulator::faults::{FaultKind, FaultRule, RuleId, Trigger};
 
 use super::Stage;
-use super::looking::SOON;
+use super::observed_state::SOON;
 use crate::cluster::link::Condition;
 use crate::cluster::wait::wait_for_condition;
 use crate::cluster::worker::Network;

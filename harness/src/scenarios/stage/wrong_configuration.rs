@@ -6,12 +6,13 @@ use anyhow::{Context as _, Result, bail, ensure};
 use hpe3par_emulator::array::{Channel, EventKind};
 
 use super::Stage;
-use super::meddling::Where;
+use super::disturbances::Where;
+use crate::cluster::configuration::ConfigFile;
 use crate::cluster::docker_client::{Dialect, DockerClient};
 
 /// What is wrong with a worker's files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Spoil {
+pub enum WrongConfiguration {
     /// A key is missing.
     Without(&'static str),
     /// A key has this value.
@@ -49,38 +50,38 @@ impl Stage {
     ///
     /// # Errors
     /// When there is no such worker, or a plugin that should start does not.
-    pub async fn launch_spoiled(&mut self, worker: &str, spoil: Spoil) -> Result<()> {
-        if spoil == Spoil::HostKey {
+    pub async fn launch_misconfigured(&mut self, worker: &str, wrong: WrongConfiguration) -> Result<()> {
+        if wrong == WrongConfiguration::HostKey {
             self.cut_others_from_ssh(worker)?;
         }
-        let others_ca = match spoil {
-            Spoil::Authority => Some(other_authority().await?),
+        let others_ca = match wrong {
+            WrongConfiguration::Authority => Some(other_authority().await?),
             _ => None,
         };
-        let id_of_other = match spoil {
-            Spoil::NodeIdOf(other) => Some(self.lab()?.worker(other)?.id().to_string()),
+        let id_of_other = match wrong {
+            WrongConfiguration::NodeIdOf(other) => Some(self.lab()?.worker(other)?.id().to_string()),
             _ => None,
         };
         let worker = self.lab_mut()?.worker_mut(worker)?;
         worker.kill_plugin().await;
-        worker.configuration.about_to_spoil();
+        worker.configuration.remember_sound();
         let text = worker.configuration.text();
         let configuration = &mut worker.configuration;
-        match spoil {
-            Spoil::Without(key) => {
+        match wrong {
+            WrongConfiguration::Without(key) => {
                 let kept: Vec<&str> = text.lines().filter(|line| !line.starts_with(key)).collect();
-                configuration.spoiled = Some(Some(kept.join("\n") + "\n"));
+                configuration.file = ConfigFile::Text(kept.join("\n") + "\n");
             }
-            Spoil::Set(key, value) => configuration.set(key, value),
-            Spoil::Line(line) => configuration.spoiled = Some(Some(format!("{text}{line}\n"))),
-            Spoil::Missing => configuration.spoiled = Some(None),
-            Spoil::HostKey => configuration.array.ssh_host_key = OTHER_HOST_KEY.to_owned(),
-            Spoil::Authority => configuration.array.ca_pem = others_ca.unwrap_or_default(),
-            Spoil::Password => configuration.password = WRONG_PASSWORD.to_owned(),
-            Spoil::NodeIdOf(_) => configuration.node_id = id_of_other.unwrap_or_default(),
+            WrongConfiguration::Set(key, value) => configuration.set(key, value),
+            WrongConfiguration::Line(line) => configuration.file = ConfigFile::Text(format!("{text}{line}\n")),
+            WrongConfiguration::Missing => configuration.file = ConfigFile::Missing,
+            WrongConfiguration::HostKey => configuration.array.ssh_host_key = OTHER_HOST_KEY.to_owned(),
+            WrongConfiguration::Authority => configuration.array.ca_pem = others_ca.unwrap_or_default(),
+            WrongConfiguration::Password => configuration.password = WRONG_PASSWORD.to_owned(),
+            WrongConfiguration::NodeIdOf(_) => configuration.node_id = id_of_other.unwrap_or_default(),
         }
-        match spoil {
-            Spoil::HostKey | Spoil::Authority | Spoil::Password => worker.start().await,
+        match wrong {
+            WrongConfiguration::HostKey | WrongConfiguration::Authority | WrongConfiguration::Password => worker.start().await,
             _ => worker.launch(),
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 
 use super::Stage;
-use super::asking::Patience;
+use super::requests::Patience;
 use crate::scenarios::holder::Holder;
 
 impl Stage {

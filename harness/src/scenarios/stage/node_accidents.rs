@@ -15,6 +15,8 @@ use crate::scenarios::holder::Holder;
 
 /// A block of the log that no scenario reaches otherwise.
 const FAR_BLOCK: u64 = 200;
+/// A LUN number that no export of a scenario reaches.
+const FAR_LUN: u32 = 200;
 
 impl Stage {
     /// A process the plugin knows nothing of uses the filesystem of a volume.
@@ -71,6 +73,31 @@ impl Stage {
         let request = AttachRequest { wwn, lun, ports, chap: None, paths_wanted: 1, patience: Duration::from_secs(2) };
         node.attach(&request).await?;
         array.remove_exports(&name)
+    }
+
+    /// Whatever is exported to a worker, its storage network shows it another volume there, which is in use elsewhere.
+    ///
+    /// # Errors
+    /// When the other volume cannot be exported to the worker.
+    pub async fn show_another_volume(&mut self, worker: &str, other: &str) -> Result<()> {
+        self.by_hand();
+        let (name, array) = (self.array_name(other).await?, self.lab()?.on_array());
+        let worker = self.lab()?.worker(worker)?;
+        array.allow_several_hosts(&name)?;
+        array.know_host(worker.name(), Some(&worker.node().identity().iqn))?;
+        array.export(&name, worker.name(), FAR_LUN)?;
+        worker.storage().lead_astray(Some(FAR_LUN.try_into().context("LUN number of the other volume")?));
+        Ok(())
+    }
+
+    /// A worker's storage network shows what is exported, and only that.
+    ///
+    /// # Errors
+    /// When the array does not remove the other volume's export.
+    pub async fn show_what_is_exported(&mut self, worker: &str, other: &str) -> Result<()> {
+        let name = self.array_name(other).await?;
+        self.lab()?.worker(worker)?.storage().lead_astray(None);
+        self.lab()?.on_array().remove_exports_to(&name, worker)
     }
 
     /// A write of a container leaves its node and does not arrive yet.

@@ -8,8 +8,8 @@ use anyhow::{Context as _, Result, bail, ensure};
 use hpe3par_docker_plugin::volume::record::{Lifecycle, Ownership, VolumeRecord};
 
 use super::Stage;
-use super::asking::Patience;
-use super::meddling::Where;
+use super::requests::Patience;
+use super::disturbances::Where;
 use crate::checks::{ExportRule, Fact, FactKind, Remains, Rules, Violation, check, check_leaks, scan_for_secrets};
 use crate::cluster::configuration::ARRAY_PASSWORD;
 use crate::cluster::lab::Lab;
@@ -26,7 +26,7 @@ impl Stage {
     ///
     /// # Errors
     /// What broke, in one paragraph for each.
-    pub async fn curtain(&mut self, judge: bool) -> Result<()> {
+    pub async fn end(&mut self, judge: bool) -> Result<()> {
         let judged = if judge && self.lab.is_some() { self.judge().await } else { Ok(()) };
         if let Some(lab) = self.lab.take() {
             lab.shut_down().await;
@@ -68,8 +68,9 @@ impl Stage {
             self.no_trouble(name)?;
             let worker = self.lab_mut()?.worker_mut(name)?;
             worker.thaw_plugin();
-            let spoiled = worker.configuration.restore();
-            if spoiled {
+            worker.storage().lead_astray(None);
+            let was_wrong = worker.configuration.restore();
+            if was_wrong {
                 worker.kill_plugin().await;
             }
             worker.node().power_on();
@@ -232,7 +233,7 @@ async fn remains(lab: &Lab) -> Result<Remains> {
     Ok(Remains {
         exports,
         nodes,
-        records: records.iter().filter(busy).map(super::looking::describe).collect(),
+        records: records.iter().filter(busy).map(super::observed_state::describe).collect(),
         takeovers: Vec::new(),
         journals: Vec::new(),
     })

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use super::asking::Request;
+use super::requests::Request;
 use super::{Outcome, Stage};
 use crate::cluster::docker_client::CallError;
 use crate::cluster::wait::wait_for_condition;
