@@ -81,7 +81,9 @@ impl Stage {
             WrongConfiguration::NodeIdOf(_) => configuration.node_id = id_of_other.unwrap_or_default(),
         }
         match wrong {
-            WrongConfiguration::HostKey | WrongConfiguration::Authority | WrongConfiguration::Password => worker.start().await,
+            WrongConfiguration::HostKey | WrongConfiguration::Authority | WrongConfiguration::Password => {
+                worker.start().await
+            }
             _ => worker.launch(),
         }
     }

@@ -3,7 +3,7 @@
 use cucumber::{given, then, when};
 
 use super::{Done, Worker};
-use crate::scenarios::stage::{WrongConfiguration, Stage};
+use crate::scenarios::stage::{Stage, WrongConfiguration};
 
 #[when(regex = r"^(worker\d+) is started with an hpe.conf that (.+)$")]
 async fn broken_file(stage: &mut Stage, worker: String, what: String) -> Done {
