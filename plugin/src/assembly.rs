@@ -161,7 +161,7 @@ pub async fn assemble_on(
     let alarm = driver.identity_alarm();
     alarm.set(Some(NOT_REGISTERED.to_owned()));
     let report = Arc::new(|_| {});
-    let registrant = Registrant { node: me.node, facts, hosts: BTreeMap::new() };
+    let registrant = Registrant { node: me.node, facts };
     let registration = Registration::open(Arc::clone(&store), around.tasks.as_ref(), registrant, report).await?;
     around.tasks.spawn(Box::pin(follow_standing(registration.watch_standing(), alarm)));
     around.tasks.spawn(Box::pin(Arc::clone(&driver).run_reconcile()));

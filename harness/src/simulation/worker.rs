@@ -169,7 +169,7 @@ impl Worker {
         let store: Arc<dyn MetadataStore> = Arc::new(self.parts.store.clone());
         let alarm = driver.identity_alarm();
         let report = Arc::new(move |reason| alarm.set(reason));
-        let registrant = Registrant { node: node_id, facts, hosts: BTreeMap::new() };
+        let registrant = Registrant { node: node_id, facts };
         let registration = loop {
             match Registration::open(store.clone(), &PluginTasks(gate.clone()), registrant.clone(), report.clone())
                 .await

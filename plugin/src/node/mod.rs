@@ -47,7 +47,7 @@ impl fmt::Display for Initiators {
 pub struct NodeFacts {
     /// Host name as the kernel has it.
     pub hostname: String,
-    /// `/etc/machine-id`: tells a cloned machine from the original.
+    /// Tells a cloned machine from the original.
     pub machine: MachineId,
     /// `/proc/sys/kernel/random/boot_id`: changes with every boot.
     pub boot: BootId,

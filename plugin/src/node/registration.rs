@@ -1,7 +1,8 @@
 //! The registration of a node in the cluster: that its plugin is alive, and that nobody else is who it says it is.
 //!
 //! Fencing tells nodes apart by their ids, and the array tells them apart by their initiators. Two machines under one id
-//! (a cloned virtual machine) would never fence each other, so the second one is refused, by name.
+//! (a cloned virtual machine) would never fence each other, so the second one is refused, by name: while the first is
+//! registered, and also while it is away, because an id belongs to the machine that used it first.
 
 mod error;
 mod records;
@@ -10,16 +11,15 @@ mod registrar;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Mutex, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub use error::{RegistrationError, Rivals};
-pub use records::{Machine, NodeHosts, RegisteredNode, Registrant, is_alive, live_nodes, node_of_host};
+pub use records::{Machine, RegisteredNode, Registrant, is_alive};
 
 use self::registrar::Registrar;
-use crate::array::HostName;
-use crate::store::{MetadataStore, StoreError};
+use crate::store::MetadataStore;
 use crate::tasks::Tasks;
 
 /// How long a registration outlives its last renewal.
@@ -50,10 +50,8 @@ pub enum Standing {
 /// This node's registration. It is renewed in the background until this is dropped; then it runs out by itself, so that a
 /// plugin that is restarted quickly is never seen as dead.
 pub struct Registration {
-    registrar: Arc<Mutex<Registrar>>,
-    standing: watch::Sender<Standing>,
-    report: IdentityReport,
-    stop: DropGuard,
+    standing: watch::Receiver<Standing>,
+    _stop: DropGuard,
 }
 
 impl Registration {
@@ -82,17 +80,8 @@ impl Registration {
             }
         };
         let stop = CancellationToken::new();
-        let renewal = Renewal {
-            registrar: Arc::new(Mutex::new(registrar)),
-            standing: watch::Sender::new(standing),
-            report: Arc::clone(&report),
-        };
-        let registration = Self {
-            registrar: Arc::clone(&renewal.registrar),
-            standing: renewal.standing.clone(),
-            report,
-            stop: stop.clone().drop_guard(),
-        };
+        let renewal = Renewal { registrar, standing: watch::Sender::new(standing), report };
+        let registration = Self { standing: renewal.standing.subscribe(), _stop: stop.clone().drop_guard() };
         tasks.spawn(Box::pin(renewal.run(started, stop)));
         Ok(registration)
     }
@@ -106,55 +95,19 @@ impl Registration {
     /// To wait for changes of the standing.
     #[must_use]
     pub fn watch_standing(&self) -> watch::Receiver<Standing> {
-        self.standing.subscribe()
-    }
-
-    /// Whether this node may take volumes.
-    ///
-    /// # Errors
-    /// [`RegistrationError`] while somebody else is who this node says it is.
-    pub fn admit(&self) -> Result<(), RegistrationError> {
-        match &*self.standing.borrow() {
-            Standing::Refused(error) => Err(error.clone()),
-            Standing::Registered | Standing::Waiting { .. } => Ok(()),
-        }
-    }
-
-    /// Adds this node's host on an array to the registration, once it is known. It is kept and written later if the metadata
-    /// store is away.
-    ///
-    /// # Errors
-    /// [`RegistrationError`] when the host stands for another live node, or the store does not answer.
-    pub async fn announce_host(&self, array: &str, host: &HostName) -> Result<(), RegistrationError> {
-        let mut registrar = self.registrar.lock().await;
-        if !registrar.add_host(array, host) {
-            return Ok(());
-        }
-        let outcome = registrar.step().await;
-        settle(&self.standing, &self.report, &registrar, outcome.clone());
-        outcome
-    }
-
-    /// Ends the registration now: for a node that leaves the cluster. Other nodes see it as dead at once.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the store does not answer; then the registration runs out within [`REGISTRATION_TTL`].
-    pub async fn withdraw(self) -> Result<(), StoreError> {
-        let Self { registrar, stop, .. } = self;
-        drop(stop);
-        registrar.lock().await.withdraw().await
+        self.standing.clone()
     }
 }
 
 /// The background work of a registration.
 struct Renewal {
-    registrar: Arc<Mutex<Registrar>>,
+    registrar: Registrar,
     standing: watch::Sender<Standing>,
     report: IdentityReport,
 }
 
 impl Renewal {
-    async fn run(self, mut last: Instant, stop: CancellationToken) {
+    async fn run(mut self, mut last: Instant, stop: CancellationToken) {
         let mut soon = matches!(*self.standing.borrow(), Standing::Waiting { .. });
         loop {
             let pause = if soon { RETRY } else { RENEWAL };
@@ -163,49 +116,40 @@ impl Renewal {
                 () = stop.cancelled() => return,
                 () = sleep_until(last + pause) => {}
             }
-            let mut registrar = self.registrar.lock().await;
-            if stop.is_cancelled() {
-                return;
-            }
             last = Instant::now();
-            let outcome = registrar.step().await;
+            let outcome = self.registrar.step().await;
             soon = matches!(outcome, Err(RegistrationError::Store(_)));
-            settle(&self.standing, &self.report, &registrar, outcome);
+            self.settle(outcome);
         }
     }
-}
 
-/// Draws the conclusion from a step: sets the standing and reports an identity that is lost or regained.
-fn settle(
-    standing: &watch::Sender<Standing>,
-    report: &IdentityReport,
-    registrar: &Registrar,
-    outcome: Result<(), RegistrationError>,
-) {
-    let before = standing.borrow().clone();
-    let after = match outcome {
-        Ok(()) => Standing::Registered,
-        Err(RegistrationError::Store(error)) => match before {
-            Standing::Refused(_) => before.clone(),
-            Standing::Registered if registrar.lease_may_live() => before.clone(),
-            _ => Standing::Waiting { reason: error.to_string() },
-        },
-        Err(refusal) => Standing::Refused(refusal),
-    };
-    if after == before {
-        return;
+    /// Draws the conclusion from a step: sets the standing and reports an identity that is lost or regained.
+    fn settle(&self, outcome: Result<(), RegistrationError>) {
+        let before = self.standing.borrow().clone();
+        let after = match outcome {
+            Ok(()) => Standing::Registered,
+            Err(RegistrationError::Store(error)) => match before {
+                Standing::Refused(_) => before.clone(),
+                Standing::Registered if self.registrar.lease_may_live() => before.clone(),
+                _ => Standing::Waiting { reason: error.to_string() },
+            },
+            Err(refusal) => Standing::Refused(refusal),
+        };
+        if after == before {
+            return;
+        }
+        match &after {
+            Standing::Registered => tracing::info!("this node is registered"),
+            Standing::Waiting { reason } => tracing::warn!("this node is not registered: {reason}"),
+            Standing::Refused(refusal) => tracing::error!("this node takes no volumes: {refusal}"),
+        }
+        match (&before, &after) {
+            (_, Standing::Refused(refusal)) => (self.report)(Some(refusal.to_string())),
+            (Standing::Refused(_), _) => (self.report)(None),
+            _ => {}
+        }
+        self.standing.send_replace(after);
     }
-    match &after {
-        Standing::Registered => tracing::info!("this node is registered"),
-        Standing::Waiting { reason } => tracing::warn!("this node is not registered: {reason}"),
-        Standing::Refused(refusal) => tracing::error!("this node takes no volumes: {refusal}"),
-    }
-    match (&before, &after) {
-        (_, Standing::Refused(refusal)) => report(Some(refusal.to_string())),
-        (Standing::Refused(_), _) => report(None),
-        _ => {}
-    }
-    standing.send_replace(after);
 }
 
 #[cfg(test)]

@@ -10,8 +10,6 @@ pub const VOLUMES: &str = "/volumes/";
 pub const VOLUME_NAMES: &str = "/volume-names/";
 /// Prefix of the live registrations of nodes (leased).
 pub const NODES: &str = "/nodes/";
-/// Prefix of the lasting directory of nodes and their host names on the array.
-pub const NODE_HOSTS: &str = "/node-hosts/";
 /// Version of the records written, and the oldest reader allowed.
 pub const SCHEMA: &str = "/schema";
 
@@ -33,10 +31,10 @@ pub fn node(id: &NodeId) -> String {
     format!("{NODES}{id}")
 }
 
-/// Lasting entry of a node: which host on the array it is.
+/// Which machine a node id belongs to; lasting, written by the first registration.
 #[must_use]
-pub fn node_host(id: &NodeId) -> String {
-    format!("{NODE_HOSTS}{id}")
+pub fn node_machine(id: &NodeId) -> String {
+    format!("/node-machines/{id}")
 }
 
 /// Prefix of the hosts of an array that are nodes of this cluster.

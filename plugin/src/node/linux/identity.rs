@@ -14,10 +14,17 @@ use crate::node::{BootId, Initiators, MachineId, NodeError, NodeFacts};
 pub(super) fn facts(roots: &Roots) -> Result<NodeFacts, NodeError> {
     Ok(NodeFacts {
         hostname: rustix::system::uname().nodename().to_string_lossy().into_owned(),
-        machine: MachineId::new(&required(&roots.etc.join("machine-id"), "make it with systemd-machine-id-setup")?),
+        machine: machine(roots)?,
         boot: BootId::new(&required(&roots.proc.join("sys/kernel/random/boot_id"), "mount /proc")?),
         initiators: Initiators { iqn: iqn(roots)?, wwpns: wwpns(roots)? },
     })
+}
+
+/// Only root may read the product UUID, and not every firmware has one.
+fn machine(roots: &Roots) -> Result<MachineId, NodeError> {
+    let machine_id = required(&roots.etc.join("machine-id"), "make it with systemd-machine-id-setup")?;
+    let product_uuid = sysfs::text(&roots.sys.join("class/dmi/id/product_uuid")).unwrap_or_default();
+    Ok(MachineId::of(&machine_id, product_uuid.as_deref().filter(|uuid| !uuid.is_empty())))
 }
 
 fn required(path: &Path, hint: &str) -> Result<String, NodeError> {

@@ -3,8 +3,7 @@
 use thiserror::Error;
 
 use super::records::Machine;
-use crate::array::HostName;
-use crate::node::NodeId;
+use crate::node::{MachineId, NodeId};
 use crate::store::StoreError;
 
 /// Two nodes, or two machines under one id, that cannot both be in the cluster.
@@ -49,19 +48,21 @@ pub enum RegistrationError {
         /// Who has it.
         rivals: Box<Rivals>,
     },
-    /// Another live node is the same host on an array: what is exported to one is exported to both.
+    /// The id of this node was first used on another machine, which is not running now.
     #[error(
-        "host {host} of array {array} stands for two nodes: this one, {} on {}, and {} on {}, whose plugin is running. Give \
-         each a host of its own on the array",
-        .rivals.node, .rivals.here, .rivals.other, .rivals.there
+        "node id {node} belongs to another machine: {owner} (machine {owners_machine}); this is {here}. If this machine is a \
+         clone of that one, or replaces it, remove this node's id file (node_id_file) and start the plugin again: it gets an \
+         id of its own, and takes volumes over from the former node as from any other"
     )]
-    SharedHost {
-        /// Id of the array.
-        array: String,
-        /// Host on it.
-        host: HostName,
-        /// Whom it stands for.
-        rivals: Box<Rivals>,
+    OfAnotherMachine {
+        /// Id of this node.
+        node: NodeId,
+        /// This machine.
+        here: Box<Machine>,
+        /// Host name of the machine the id belongs to.
+        owner: String,
+        /// That machine.
+        owners_machine: MachineId,
     },
     /// What a node wrote about itself cannot be read.
     #[error("{key} in the metadata store is no registration of a node ({reason}); was it written by a newer plugin?")]
@@ -74,12 +75,4 @@ pub enum RegistrationError {
     /// The metadata store failed; registration is tried again.
     #[error(transparent)]
     Store(#[from] StoreError),
-}
-
-impl RegistrationError {
-    /// Somebody else is who this node says it is: no volume may be mounted here until that is settled.
-    #[must_use]
-    pub fn is_refusal(&self) -> bool {
-        !matches!(self, Self::Store(_))
-    }
 }

@@ -1,12 +1,10 @@
-//! What nodes tell each other through the metadata store: the leased registration and the lasting directory.
+//! What nodes tell each other through the metadata store: the leased registration, and the machine an id belongs to.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use super::RegistrationError;
-use crate::array::HostName;
 use crate::node::{BootId, Initiators, MachineId, NodeFacts, NodeId};
 use crate::store::{Entry, LeaseId, MetadataStore, keys};
 
@@ -17,8 +15,6 @@ pub struct Registrant {
     pub node: NodeId,
     /// Its machine, boot and initiators.
     pub facts: NodeFacts,
-    /// Its host on each array, by array id, as far as known; see [`super::Registration::announce_host`].
-    pub hosts: BTreeMap<String, HostName>,
 }
 
 /// A live registration: `/nodes/<node id>`. It vanishes when the node's plugin stops renewing it.
@@ -35,9 +31,6 @@ pub struct RegisteredNode {
     /// Initiator names.
     #[serde(flatten)]
     pub initiators: Initiators,
-    /// Host on each array, by array id.
-    #[serde(default)]
-    pub hosts: BTreeMap<String, HostName>,
     /// Version of the plugin.
     #[serde(default)]
     pub plugin_version: String,
@@ -55,7 +48,6 @@ impl RegisteredNode {
             machine_id: machine,
             boot_id: boot,
             initiators,
-            hosts: registrant.hosts.clone(),
             plugin_version: env!("CARGO_PKG_VERSION").to_owned(),
             lease: lease.0,
         }
@@ -73,40 +65,21 @@ impl RegisteredNode {
         let theirs = || other.initiators.iqn.iter().chain(&other.initiators.wwpns);
         mine.into_iter().find(|name| theirs().any(|their| their.eq_ignore_ascii_case(name))).cloned()
     }
-
-    /// A host of an array that stands for both.
-    pub(super) fn shared_host(&self, other: &Self) -> Option<(String, HostName)> {
-        let shared = self.hosts.iter().find(|(array, host)| other.hosts.get(*array) == Some(*host))?;
-        Some((shared.0.clone(), shared.1.clone()))
-    }
 }
 
-/// The lasting entry of a node: `/node-hosts/<node id>`. It tells whose exports are seen when the node is away.
+/// The machine a node id belongs to: `/node-machines/<node id>`. Stays when the node is away, so that a machine that was
+/// cloned with its node id is recognised even if the original is down.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NodeHosts {
-    /// Host on each array, by array id.
-    #[serde(default)]
-    pub hosts: BTreeMap<String, HostName>,
-    /// Host name as the kernel had it.
-    pub hostname: String,
-    /// Machine it ran on last.
-    pub machine_id: MachineId,
-    /// Boot it ran in last.
-    pub boot_id: BootId,
-    /// Initiator names.
-    #[serde(default)]
-    pub initiators: Initiators,
+pub(super) struct OwnerOfId {
+    /// The machine.
+    pub(super) machine_id: MachineId,
+    /// Its host name when it registered last.
+    pub(super) hostname: String,
 }
 
-impl NodeHosts {
+impl OwnerOfId {
     pub(super) fn of(registered: &RegisteredNode) -> Self {
-        Self {
-            hosts: registered.hosts.clone(),
-            hostname: registered.hostname.clone(),
-            machine_id: registered.machine_id.clone(),
-            boot_id: registered.boot_id.clone(),
-            initiators: registered.initiators.clone(),
-        }
+        Self { machine_id: registered.machine_id.clone(), hostname: registered.hostname.clone() }
     }
 }
 
@@ -115,7 +88,7 @@ impl NodeHosts {
 pub struct Machine {
     /// Host name.
     pub hostname: String,
-    /// Machine id.
+    /// Machine.
     pub machine: MachineId,
     /// Boot.
     pub boot: BootId,
@@ -123,7 +96,7 @@ pub struct Machine {
 
 impl fmt::Display for Machine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} (machine-id {}, boot {})", self.hostname, self.machine, self.boot)
+        write!(f, "{} (machine {}, boot {})", self.hostname, self.machine, self.boot)
     }
 }
 
@@ -136,22 +109,6 @@ pub(super) fn read<T: for<'de> Deserialize<'de>>(entry: &Entry) -> Result<T, Reg
         .map_err(|error| RegistrationError::Unreadable { key: entry.key.clone(), reason: error.to_string() })
 }
 
-/// All nodes whose plugin keeps its registration alive. A registration that cannot be read is left out and logged.
-///
-/// # Errors
-/// [`RegistrationError::Store`] when the metadata store does not answer.
-pub async fn live_nodes(store: &dyn MetadataStore) -> Result<BTreeMap<NodeId, RegisteredNode>, RegistrationError> {
-    let (entries, _) = store.list(keys::NODES).await?;
-    let readable = entries.iter().filter_map(|entry| match read::<RegisteredNode>(entry) {
-        Ok(node) => Some((node.node_id.clone(), node)),
-        Err(error) => {
-            tracing::warn!("left out: {error}");
-            None
-        }
-    });
-    Ok(readable.collect())
-}
-
 /// The node's plugin is registered now, in this boot of the node; for [`BootId::unknown`], in whatever boot.
 ///
 /// # Errors
@@ -160,25 +117,4 @@ pub async fn live_nodes(store: &dyn MetadataStore) -> Result<BTreeMap<NodeId, Re
 pub async fn is_alive(store: &dyn MetadataStore, node: &NodeId, boot: &BootId) -> Result<bool, RegistrationError> {
     let Some(entry) = store.get(&keys::node(node)).await? else { return Ok(false) };
     Ok(*boot == BootId::unknown() || read::<RegisteredNode>(&entry)?.boot_id == *boot)
-}
-
-/// The node that a host of an array stands for, also when it is away; the one that registered last if several did.
-///
-/// # Errors
-/// [`RegistrationError::Store`] when the metadata store does not answer.
-pub async fn node_of_host(
-    store: &dyn MetadataStore,
-    array: &str,
-    host: &HostName,
-) -> Result<Option<NodeId>, RegistrationError> {
-    let (entries, _) = store.list(keys::NODE_HOSTS).await?;
-    let names_it = |entry: &&Entry| match read::<NodeHosts>(entry) {
-        Ok(known) => known.hosts.get(array) == Some(host),
-        Err(error) => {
-            tracing::warn!("left out: {error}");
-            false
-        }
-    };
-    let latest = entries.iter().filter(names_it).max_by_key(|entry| entry.modified);
-    Ok(latest.and_then(|entry| entry.key.strip_prefix(keys::NODE_HOSTS)).map(NodeId::new))
 }

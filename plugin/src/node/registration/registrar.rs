@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::records::{NodeHosts, RegisteredNode, Registrant, read};
+use super::records::{OwnerOfId, RegisteredNode, Registrant, read};
 use super::{REGISTRATION_TTL, RegistrationError, Rivals};
-use crate::array::HostName;
 use crate::store::{Change, Committed, Entry, Guard, LeaseId, MetadataStore, Revision, StoreError, Transaction, keys};
 
 /// How often a write is tried anew when somebody else writes the same key at the same time.
@@ -23,24 +22,13 @@ pub(super) struct Registrar {
     was_registered: bool,
     /// The registration that was found to share nothing with an earlier one.
     checked: Option<Revision>,
-    /// The lasting entry says what the registration says.
-    directory_written: bool,
     /// When the last successful renewal of the lease was sent.
     renewed: Option<Instant>,
 }
 
 impl Registrar {
     pub(super) fn new(store: Arc<dyn MetadataStore>, registrant: Registrant) -> Self {
-        Self {
-            store,
-            registrant,
-            lease: None,
-            former: None,
-            was_registered: false,
-            checked: None,
-            directory_written: false,
-            renewed: None,
-        }
+        Self { store, registrant, lease: None, former: None, was_registered: false, checked: None, renewed: None }
     }
 
     /// Registers the node, or renews its registration.
@@ -56,17 +44,12 @@ impl Registrar {
             self.check_after(&mine, revision).await?;
         }
         self.was_registered = true;
-        self.write_directory(&mine, revision).await
+        Ok(())
     }
 
     /// The node is registered as far as this process can know: its lease was renewed less than its time to live ago.
     pub(super) fn lease_may_live(&self) -> bool {
         self.renewed.is_some_and(|renewed| renewed.elapsed() < REGISTRATION_TTL)
-    }
-
-    /// Adds this node's host on an array, to be written by the next step. False if it was known.
-    pub(super) fn add_host(&mut self, array: &str, host: &HostName) -> bool {
-        self.registrant.hosts.insert(array.to_owned(), host.clone()).as_ref() != Some(host)
     }
 
     /// Ends the registration, at once if the store answers, else by letting it run out.
@@ -102,13 +85,11 @@ impl Registrar {
     fn forget_lease(&mut self) {
         self.former = self.lease.take();
         self.renewed = None;
-        self.directory_written = false;
     }
 
     /// Writes the registration if nobody else has this identity.
     async fn register(&mut self, mine: &RegisteredNode) -> Result<Revision, RegistrationError> {
         let key = keys::node(&mine.node_id);
-        self.directory_written = false;
         for _ in 0..ATTEMPTS {
             let (entries, _) = self.store.list(keys::NODES).await?;
             let own = entries.iter().find(|entry| entry.key == key);
@@ -120,8 +101,11 @@ impl Registrar {
                 }
             };
             check_others(mine, &entries, None)?;
-            let changes = vec![Change::Put { key: key.clone(), value: json(&key, mine)?, lease: self.lease }];
-            match self.store.commit(Transaction { guards: vec![guard], changes }).await {
+            let mut transaction = self.claim_of_id(mine).await?;
+            transaction.guards.push(guard);
+            let put = Change::Put { key: key.clone(), value: json(&key, mine)?, lease: self.lease };
+            transaction.changes.push(put);
+            match self.store.commit(transaction).await {
                 Ok(Committed::Yes(revision)) => return Ok(revision),
                 Ok(Committed::No) => {}
                 Err(error) => {
@@ -136,13 +120,41 @@ impl Registrar {
         Err(StoreError::Refused { operation: format!("the registration {key}"), reason }.into())
     }
 
+    /// Guards and changes by which the id of this node belongs to this machine. The first machine that uses an id keeps it,
+    /// also while it is away: a clone would take the records of the original for its own.
+    async fn claim_of_id(&self, mine: &RegisteredNode) -> Result<Transaction, RegistrationError> {
+        let key = keys::node_machine(&mine.node_id);
+        let mut claim = OwnerOfId::of(mine);
+        let (guard, known) = match self.store.get(&key).await? {
+            None => (Guard::Absent(key.clone()), None),
+            Some(entry) => (Guard::Unchanged(key.clone(), entry.modified), Some(read::<OwnerOfId>(&entry)?)),
+        };
+        if let Some(owner) = &known {
+            if !owner.machine_id.may_be(&mine.machine_id) {
+                return Err(RegistrationError::OfAnotherMachine {
+                    node: mine.node_id.clone(),
+                    here: Box::new(mine.machine()),
+                    owner: owner.hostname.clone(),
+                    owners_machine: owner.machine_id.clone(),
+                });
+            }
+            claim.machine_id = mine.machine_id.or_fuller(&owner.machine_id);
+        }
+        let changes = if known.as_ref() == Some(&claim) {
+            Vec::new()
+        } else {
+            vec![Change::Put { value: json(&key, &claim)?, key, lease: None }]
+        };
+        Ok(Transaction { guards: vec![guard], changes })
+    }
+
     /// Whether a live registration of this node's id may be written over: it is this process's own, or that of the machine's
     /// plugin before it started (a restart of the plugin, or a reboot).
     fn check_replaceable(&self, mine: &RegisteredNode, found: &RegisteredNode) -> Result<(), RegistrationError> {
         let own = [self.lease, self.former].contains(&Some(LeaseId(found.lease)));
         if own {
             Ok(())
-        } else if found.machine_id != mine.machine_id {
+        } else if !found.machine_id.may_be(&mine.machine_id) {
             Err(RegistrationError::DuplicateNode(rivals(mine, found)))
         } else if self.was_registered {
             Err(RegistrationError::Replaced(rivals(mine, found)))
@@ -151,7 +163,7 @@ impl Registrar {
         }
     }
 
-    /// Two nodes may have registered the same initiator or host at the same time, neither seeing the other: both look again,
+    /// Two nodes may have registered the same initiator at the same time, neither seeing the other: both look again,
     /// and the one that was later withdraws.
     async fn check_after(&mut self, mine: &RegisteredNode, revision: Revision) -> Result<(), RegistrationError> {
         let (entries, _) = self.store.list(keys::NODES).await?;
@@ -164,33 +176,9 @@ impl Registrar {
         self.checked = Some(revision);
         Ok(())
     }
-
-    /// Brings the lasting entry in line, provided that the registration at `revision` still stands. Hosts that an earlier
-    /// life of the plugin knew are kept.
-    async fn write_directory(&mut self, mine: &RegisteredNode, revision: Revision) -> Result<(), RegistrationError> {
-        if self.directory_written {
-            return Ok(());
-        }
-        let key = keys::node_host(&mine.node_id);
-        let known = self.store.get(&key).await?.and_then(|entry| read::<NodeHosts>(&entry).ok());
-        let mut lasting = NodeHosts::of(mine);
-        for (array, host) in known.iter().flat_map(|known| &known.hosts) {
-            lasting.hosts.entry(array.clone()).or_insert_with(|| host.clone());
-        }
-        if known.as_ref() != Some(&lasting) {
-            let guards = vec![Guard::Unchanged(keys::node(&mine.node_id), revision)];
-            let changes = vec![Change::Put { value: json(&key, &lasting)?, key, lease: None }];
-            if self.store.commit(Transaction { guards, changes }).await? == Committed::No {
-                // The registration changed meanwhile; the next step finds out who did it.
-                return Ok(());
-            }
-        }
-        self.directory_written = true;
-        Ok(())
-    }
 }
 
-/// Looks for live nodes of another id that share an initiator or a host with this one; with `before`, only at those that
+/// Looks for live nodes of another id that share an initiator with this one; with `before`, only at those that
 /// registered earlier.
 fn check_others(mine: &RegisteredNode, entries: &[Entry], before: Option<Revision>) -> Result<(), RegistrationError> {
     for entry in entries.iter().filter(|entry| before.is_none_or(|before| entry.modified < before)) {
@@ -203,9 +191,6 @@ fn check_others(mine: &RegisteredNode, entries: &[Entry], before: Option<Revisio
         }
         if let Some(initiator) = mine.shared_initiator(&other) {
             return Err(RegistrationError::SharedInitiator { initiator, rivals: rivals(mine, &other) });
-        }
-        if let Some((array, host)) = mine.shared_host(&other) {
-            return Err(RegistrationError::SharedHost { array, host, rivals: rivals(mine, &other) });
         }
     }
     Ok(())

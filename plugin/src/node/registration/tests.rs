@@ -1,4 +1,3 @@
-use std::collections::BTreeMap;
 use std::sync::Mutex as SyncMutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -8,7 +7,7 @@ use tokio::time::sleep;
 use super::*;
 use crate::node::{BootId, Initiators, MachineId, NodeFacts, NodeId};
 use crate::store::memory::MemoryStore;
-use crate::store::{Committed, Entry, LeaseId, Revision, Transaction, Watch, keys};
+use crate::store::{Committed, Entry, LeaseId, Revision, StoreError, Transaction, Watch, keys};
 use crate::tasks::TokioTasks;
 
 /// The way of one node to the store: may be cut, slow, or lose the answer of the next transaction.
@@ -84,7 +83,7 @@ fn node(id: &str, machine: &str, boot: &str) -> Registrant {
         boot: BootId::new(boot),
         initiators,
     };
-    Registrant { node: NodeId::new(id), facts, hosts: BTreeMap::new() }
+    Registrant { node: NodeId::new(id), facts }
 }
 
 /// What was reported about the node's identity, in order.
@@ -129,9 +128,10 @@ async fn a_registration_lasts_as_long_as_it_is_held_and_a_little_longer() {
     assert_eq!(registration.standing(), Standing::Registered);
 
     let (id, boot) = (NodeId::new("a"), BootId::new("b1"));
-    let nodes = live_nodes(&store).await.unwrap();
-    assert_eq!(nodes[&id].hostname, "host-of-m1");
-    assert_eq!(nodes[&id].initiators.iqn.as_deref(), Some("iqn.1994-05.com.example:m1"));
+    let (entries, _) = store.read_all(keys::NODES);
+    let written: RegisteredNode = serde_json::from_slice(&entries[0].value).unwrap();
+    assert_eq!(written.hostname, "host-of-m1");
+    assert_eq!(written.initiators.iqn.as_deref(), Some("iqn.1994-05.com.example:m1"));
     assert!(is_alive(&store, &id, &boot).await.unwrap());
     assert!(!is_alive(&store, &id, &BootId::new("b0")).await.unwrap(), "another boot of the node is not alive");
 
@@ -149,7 +149,7 @@ async fn a_clone_is_refused_and_both_machines_are_named() {
     let refusal = open(&Link::to(&store), node("a", "m2", "b2")).await.err().unwrap();
     assert!(matches!(refusal, RegistrationError::DuplicateNode(_)), "{refusal}");
     let text = refusal.to_string();
-    for part in ["host-of-m1", "machine-id m1", "host-of-m2", "machine-id m2"] {
+    for part in ["host-of-m1", "machine m1", "host-of-m2", "machine m2"] {
         assert!(text.contains(part), "{text}");
     }
     sleep(Duration::from_secs(60)).await;
@@ -176,23 +176,20 @@ async fn of_two_plugins_on_one_machine_the_earlier_one_stops_taking_volumes() {
     let earlier = open_with(&Link::to(&store), node("a", "m1", "b1"), &reports).await.unwrap();
     let later = open(&Link::to(&store), node("a", "m1", "b1")).await.unwrap();
     sleep(Duration::from_secs(30)).await;
-    assert!(matches!(earlier.admit(), Err(RegistrationError::Replaced(_))));
+    assert!(matches!(earlier.standing(), Standing::Refused(RegistrationError::Replaced(_))));
     assert_eq!(later.standing(), Standing::Registered, "they do not take it from each other in turn");
     assert_eq!(reports.all().len(), 1);
 
     drop(later);
     registered(&earlier).await;
-    assert_eq!(earlier.admit(), Ok(()));
     assert_eq!(reports.all().last(), Some(&None));
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_nodes_may_not_share_an_initiator_or_a_host() {
+async fn two_nodes_may_not_share_an_initiator() {
     let store = MemoryStore::new();
-    let host: HostName = "web1".parse().unwrap();
     let mut first = node("a", "m1", "b1");
     first.facts.initiators.wwpns = vec!["10000000C9AABBCC".to_owned()];
-    first.hosts.insert("array1".to_owned(), host.clone());
     let _first = open(&Link::to(&store), first).await.unwrap();
 
     let mut same_iqn = node("b", "m2", "b2");
@@ -204,12 +201,7 @@ async fn two_nodes_may_not_share_an_initiator_or_a_host() {
         assert!(matches!(refusal, RegistrationError::SharedInitiator { .. }), "{refusal}");
         assert!(refusal.to_string().contains("host-of-m1"), "{refusal}");
     }
-
-    let second = open(&Link::to(&store), node("b", "m2", "b2")).await.unwrap();
-    second.announce_host("array2", &host).await.unwrap();
-    let refusal = second.announce_host("array1", &host).await.unwrap_err();
-    assert!(matches!(refusal, RegistrationError::SharedHost { .. }), "{refusal}");
-    assert!(second.admit().is_err());
+    let _second = open(&Link::to(&store), node("b", "m2", "b2")).await.unwrap();
     assert_eq!(alive(&store), ["a", "b"]);
 }
 
@@ -221,7 +213,6 @@ async fn starting_without_the_store_does_not_wait_for_it() {
     let registration = open(&link, node("a", "m1", "b1")).await.unwrap();
     assert!(started.elapsed() < Duration::from_secs(4));
     assert!(matches!(registration.standing(), Standing::Waiting { .. }));
-    assert_eq!(registration.admit(), Ok(()));
     sleep(Duration::from_secs(300)).await;
     link.set_cut(false);
     sleep(Duration::from_secs(8)).await;
@@ -257,25 +248,53 @@ async fn after_a_long_outage_the_node_registers_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_clone_that_registered_during_an_outage_is_reported_until_it_goes() {
+async fn a_clone_is_refused_also_while_the_original_is_away_and_the_original_comes_back() {
     let store = MemoryStore::new();
     let (link, reports) = (Link::to(&store), Reports::default());
     let registration = open_with(&link, node("a", "m1", "b1"), &reports).await.unwrap();
     link.set_cut(true);
     sleep(Duration::from_secs(30)).await;
-    let clone = open(&Link::to(&store), node("a", "m2", "b2")).await.unwrap();
+    assert!(alive(&store).is_empty(), "nothing but the machine of the id is left");
+    let refusal = open(&Link::to(&store), node("a", "m2", "b2")).await.err().unwrap();
+    assert!(matches!(refusal, RegistrationError::OfAnotherMachine { .. }), "{refusal}");
+    let text = refusal.to_string();
+    for part in ["node id a", "host-of-m1 (machine m1)", "host-of-m2 (machine m2", "remove this node's id file"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
     link.set_cut(false);
-    sleep(Duration::from_secs(10)).await;
-    assert!(matches!(registration.admit(), Err(RegistrationError::DuplicateNode(_))));
-    let reported = reports.all();
-    assert_eq!(reported.len(), 1);
-    assert!(
-        reported[0].as_ref().is_some_and(|reason| reason.contains("machine-id m1") && reason.contains("machine-id m2"))
-    );
-
-    clone.withdraw().await.unwrap();
     registered(&registration).await;
-    assert_eq!(reports.all().last(), Some(&None));
+    assert!(reports.all().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clone_that_starts_without_the_store_is_refused_when_the_store_is_back() {
+    let store = MemoryStore::new();
+    drop(open(&Link::to(&store), node("a", "m1", "b1")).await.unwrap());
+    sleep(Duration::from_secs(60)).await;
+    let (link, reports) = (Link::to(&store), Reports::default());
+    link.set_cut(true);
+    let clone = open_with(&link, node("a", "m2", "b2"), &reports).await.unwrap();
+    link.set_cut(false);
+    let mut standing = clone.watch_standing();
+    let refused = standing.wait_for(|standing| matches!(standing, Standing::Refused(_)));
+    tokio::time::timeout(Duration::from_secs(60), refused).await.unwrap().unwrap();
+    assert!(
+        reports.all()[0].as_ref().is_some_and(|reason| reason.contains("machine m1") && reason.contains("machine m2"))
+    );
+    assert!(alive(&store).is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_machine_that_tells_more_or_less_of_itself_than_before_is_the_same() {
+    let store = MemoryStore::new();
+    for machine in ["m1", "m1.firmware", "m1"] {
+        let registration = open(&Link::to(&store), node("a", machine, "b1")).await.unwrap();
+        assert_eq!(registration.standing(), Standing::Registered);
+        drop(registration);
+        sleep(Duration::from_secs(60)).await;
+    }
+    let clone = open(&Link::to(&store), node("a", "m1.other-firmware", "b2")).await.err().unwrap();
+    assert!(matches!(clone, RegistrationError::OfAnotherMachine { .. }), "what was told once is kept: {clone}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -285,7 +304,6 @@ async fn a_registration_whose_answer_was_lost_is_recognised() {
     let registration = open(&link, node("a", "m1", "b1")).await.unwrap();
     assert!(matches!(registration.standing(), Standing::Waiting { .. }));
     registered(&registration).await;
-    assert!(node_of_host(&link.store, "array1", &"web1".parse().unwrap()).await.unwrap().is_none());
     assert_eq!(alive(&link.store), ["a"]);
 }
 
@@ -314,32 +332,16 @@ async fn of_two_that_register_one_initiator_at_the_same_time_one_stays() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_directory_outlives_the_node_and_a_restart_that_does_not_know_its_host_yet() {
-    let store = MemoryStore::new();
-    let host: HostName = "web1".parse().unwrap();
-    let registration = open(&Link::to(&store), node("a", "m1", "b1")).await.unwrap();
-    registration.announce_host("array1", &host).await.unwrap();
-    drop(registration);
-    drop(open(&Link::to(&store), node("a", "m1", "b2")).await.unwrap());
-    sleep(Duration::from_secs(60)).await;
-    assert!(alive(&store).is_empty());
-    assert_eq!(node_of_host(&store, "array1", &host).await.unwrap(), Some(NodeId::new("a")));
-    assert_eq!(node_of_host(&store, "array2", &host).await.unwrap(), None);
-
-    let mut reinstalled = node("new", "m1", "b3");
-    reinstalled.hosts.insert("array1".to_owned(), host.clone());
-    let _reinstalled = open(&Link::to(&store), reinstalled).await.unwrap();
-    assert_eq!(node_of_host(&store, "array1", &host).await.unwrap(), Some(NodeId::new("new")));
-}
-
-#[tokio::test(start_paused = true)]
 async fn what_another_version_wrote_does_not_hide_the_other_nodes() {
     let store = MemoryStore::new();
     let _first = open(&Link::to(&store), node("a", "m1", "b1")).await.unwrap();
     let put = |key: &str| crate::store::Change::Put { key: key.to_owned(), value: b"[]".to_vec(), lease: None };
-    store.transact(&Transaction { guards: Vec::new(), changes: vec![put("/nodes/x"), put("/node-hosts/x")] }).unwrap();
-    assert_eq!(live_nodes(&store).await.unwrap().len(), 1);
+    store
+        .transact(&Transaction { guards: Vec::new(), changes: vec![put("/nodes/x"), put("/node-machines/y")] })
+        .unwrap();
     let refusal = open(&Link::to(&store), node("x", "m3", "b3")).await.err().unwrap();
     assert!(refusal.to_string().contains("/nodes/x"), "{refusal}");
+    let refusal = open(&Link::to(&store), node("y", "m4", "b4")).await.err().unwrap();
+    assert!(refusal.to_string().contains("/node-machines/y"), "{refusal}");
     let _second = open(&Link::to(&store), node("b", "m2", "b2")).await.unwrap();
 }

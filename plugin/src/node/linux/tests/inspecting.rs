@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::fake_host::{FakeDisk, FakeHost, remove_disk};
 use crate::array::{Lun, Wwn};
-use crate::node::{Device, Node as _, NodeError};
+use crate::node::{Device, MachineId, Node as _, NodeError};
 
 const ONE: &str = "60002ac0000000000000000100012345";
 const TWO: &str = "60002ac0000000000000000200012345";
@@ -40,7 +40,11 @@ async fn the_identity_of_a_host_is_read() {
     host.write("sys/class/fc_host/host2/port_name", "0x500143802426baf8\n");
     host.write("sys/class/fc_host/host2/port_state", "Linkdown\n");
     let facts = host.node().facts().await.unwrap();
-    assert_eq!(facts.machine.as_str(), "0123456789abcdef0123456789abcdef");
+    let by_file = MachineId::of("0123456789abcdef0123456789abcdef", None);
+    assert_eq!(facts.machine, by_file);
+    host.write("sys/class/dmi/id/product_uuid", "4c4c4544-0042-3510-8056-c2c04f4b4d32\n");
+    let by_firmware = host.node().facts().await.unwrap().machine;
+    assert!(by_firmware != by_file && by_firmware.may_be(&by_file));
     assert_eq!(facts.boot.as_str(), "b0071d00-0000-4000-8000-000000000000");
     assert_eq!(facts.initiators.iqn.as_deref(), Some("iqn.1993-08.org.debian:01:abc"));
     assert_eq!(facts.initiators.wwpns, ["500143802426BAF6"]);
