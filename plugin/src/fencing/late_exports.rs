@@ -14,6 +14,7 @@ use tracing::info;
 
 use super::driver::{Driver, Loaded};
 use super::error::FenceError;
+use super::mutants::Mutant;
 use super::refusal::Refusal;
 use super::revoking::remove_one;
 use crate::array::{Channel, Export, HostName, Lun, VlunRow};
@@ -94,7 +95,8 @@ impl Driver {
         record: &VolumeRecord,
     ) -> Result<Option<(Lun, Duration)>, FenceError> {
         let own = record.burned_luns.get(&self.parts.me.node).into_iter().flatten().cloned().collect::<BTreeSet<_>>();
-        if own.is_empty() || !self.parts.node.finds_luns_by_itself().await? {
+        let ignores = self.parts.defects.has(Mutant::MountBesideLateExport);
+        if own.is_empty() || ignores || !self.parts.node.finds_luns_by_itself().await? {
             return Ok(None);
         }
         let watch = self.backend(record)?.policy.burned_watch;

@@ -125,14 +125,15 @@ impl Driver {
         self.write_journal(entry).await
     }
 
-    /// The entry of a volume that is mounted here right now, in this boot.
+    /// The entry of a volume that is mounted here right now, in this boot. Without a path it may have been taken over
+    /// while the store was away: then nothing is vouched for.
     async fn vouched(&self, id: VolumeId) -> Result<Option<JournalEntry>, FenceError> {
         let Some(entry) = self.journal_entry(id) else { return Ok(None) };
         if entry.released || entry.boot != self.parts.me.boot {
             return Ok(None);
         }
         let local = self.parts.node.inspect(&entry.wwn).await?;
-        Ok(local.is_mounted_at(&entry.mount_dir).then_some(entry))
+        Ok((local.is_mounted_at(&entry.mount_dir) && !local.paths_down).then_some(entry))
     }
 
     /// Before a Mount or Unmount: what this node did while the store was away is told first.

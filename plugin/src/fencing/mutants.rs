@@ -16,6 +16,8 @@ pub enum Mutant {
     FreeBeforeDeviceDown,
     /// An export with unknown outcome is repeated with the same LUN number.
     ReuseLunNumber,
+    /// A node whose kernel finds LUNs by itself mounts beside a late export of its own.
+    MountBesideLateExport,
     /// A node that lost the volume gets it again without having cleaned up.
     ExportToQuarantined,
     /// A mount that is there counts as success, whoever owns the volume.
@@ -69,7 +71,7 @@ pub enum Mutant {
 }
 
 /// Mutant, name on a command line, numbers in the list of the earlier plugin's defects, what it does.
-const ALL: [(Mutant, &str, &str, &str); 29] = [
+const ALL: [(Mutant, &str, &str, &str); 30] = [
     (Mutant::SkipReadBack, "skip-read-back", "D6", "Exports count as gone without being read back."),
     (
         Mutant::SkipValidation,
@@ -88,6 +90,12 @@ const ALL: [(Mutant, &str, &str, &str); 29] = [
         "reuse-lun-number",
         "F5, F22",
         "An export with unknown outcome is repeated with the same LUN number.",
+    ),
+    (
+        Mutant::MountBesideLateExport,
+        "mount-beside-late-export",
+        "–",
+        "A node whose kernel finds LUNs by itself mounts beside a late export of its own.",
     ),
     (
         Mutant::ExportToQuarantined,
