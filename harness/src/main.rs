@@ -28,6 +28,7 @@ Begin with:
   hpe3par-lab simulate --seeds 1..1000  the fencing code under a thousand seeded schedules
   hpe3par-lab simulate --seed 7 --trace one of them, line by line
   hpe3par-lab mutants                   shows that scenarios and simulation find known safety defects
+  hpe3par-lab demo --report demo.html   the same, and a page to look at it; test and simulate write one of what fails
   hpe3par-lab bench                     how long mounts and takeovers take here
 
 What runs: etcd is a real process (/usr/bin/etcd, or the program named by the variable ETCD). The array is emulated in
@@ -48,6 +49,8 @@ enum Command {
     Simulate(commands::simulate::Simulate),
     /// Puts known safety defects into the plugin, one by one, and shows which scenario and which seed finds each
     Mutants(commands::mutants::Mutants),
+    /// Makes the page of a run from its saved time line
+    Report(commands::report::Report),
     /// Measures mounts, takeovers and hand-overs on this machine
     Bench(commands::bench::Bench),
 }
@@ -108,6 +111,7 @@ async fn carry_out(command: Command, signals: &Signals) -> anyhow::Result<bool> 
         Command::Test(test) => test.run().await,
         Command::Simulate(simulate) => simulate.run().await,
         Command::Mutants(mutants) => mutants.run().await,
+        Command::Report(report) => report.run(),
         Command::Bench(bench) => bench.run().await,
     }
 }

@@ -13,6 +13,8 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use serde_json::{Map, Value, json};
 use thiserror::Error;
 
+use super::overheard::Listener;
+
 /// Media type dockerd asks for.
 const PLUGIN_MEDIA_TYPE: &str = "application/vnd.docker.plugins.v1+json";
 
@@ -75,6 +77,7 @@ pub struct DockerClient {
     dialect: Dialect,
     patience: Option<Duration>,
     repeats: bool,
+    listener: Option<Listener>,
 }
 
 impl DockerClient {
@@ -89,7 +92,14 @@ impl DockerClient {
             .pool_max_idle_per_host(0)
             .build()
             .context("building an HTTP client for the plugin's socket")?;
-        Ok(Self { http, socket: socket.to_path_buf(), dialect, patience: None, repeats: false })
+        Ok(Self { http, socket: socket.to_path_buf(), dialect, patience: None, repeats: false, listener: None })
+    }
+
+    /// The same caller, with somebody who listens to every call.
+    #[must_use]
+    pub fn overheard_by(mut self, listener: Listener) -> Self {
+        self.listener = Some(listener);
+        self
     }
 
     /// The same caller with a limit of its own for every call, as `docker plugin enable --timeout` sets it.
@@ -208,6 +218,14 @@ impl DockerClient {
     /// # Errors
     /// [`CallError::Transport`] or [`CallError::GaveUp`].
     pub async fn raw(&self, endpoint: &str, body: Bytes) -> Result<RawAnswer, CallError> {
+        let Some(listener) = &self.listener else { return self.send(endpoint, body).await };
+        let number = listener.begins(self.dialect, endpoint, &body);
+        let answer = self.send(endpoint, body).await;
+        listener.ends(number, &answer);
+        answer
+    }
+
+    async fn send(&self, endpoint: &str, body: Bytes) -> Result<RawAnswer, CallError> {
         let limit = self.patience.unwrap_or_else(|| limit_of(endpoint));
         let mut request = self.http.post(format!("http://plugin/{endpoint}")).timeout(limit).body(body);
         request = match self.dialect {
@@ -240,18 +258,22 @@ fn limit_of(endpoint: &str) -> Duration {
 
 /// dockerd takes any non-200 status and any non-empty `Err` as failure.
 fn understand(answer: &RawAnswer) -> Result<Value, CallError> {
-    let parsed: Option<Value> = serde_json::from_slice(&answer.body).ok();
-    let told = parsed.as_ref().and_then(|value| value.get("Err")).and_then(Value::as_str).unwrap_or_default();
-    if !told.is_empty() {
-        return Err(CallError::Refused(told.to_owned()));
+    if let Some(told) = refusal_in(&answer.body) {
+        return Err(CallError::Refused(told));
     }
-    match parsed {
+    match serde_json::from_slice(&answer.body).ok() {
         Some(value) if answer.status == 200 => Ok(value),
         _ => {
             let text = String::from_utf8_lossy(&answer.body).chars().take(200).collect();
             Err(CallError::NoProtocol { status: answer.status, text })
         }
     }
+}
+
+/// The error text of an answer, if it has one.
+pub(super) fn refusal_in(body: &[u8]) -> Option<String> {
+    let parsed: Value = serde_json::from_slice(body).ok()?;
+    parsed.get("Err").and_then(Value::as_str).filter(|told| !told.is_empty()).map(str::to_owned)
 }
 
 fn mountpoint(answer: &Value) -> Option<PathBuf> {

@@ -22,6 +22,7 @@ use super::storage_network::StorageNetwork;
 use super::witness::Witness;
 use super::worker::{Links, Worker};
 use crate::node::{EmulatedFabric, MachineIdentity, NodeOptions, NodeWorld, SimulatedNode};
+use crate::report::Recording;
 
 /// What a lab is started with.
 #[derive(Debug, Clone)]
@@ -247,6 +248,12 @@ impl Lab {
         let changes = vec![Change::Put { key, value, lease: None }];
         self.store.commit(Transaction { guards: Vec::new(), changes }).await.context("writing to the store")?;
         Ok(())
+    }
+
+    /// Everything that was seen so far, for the page of the run.
+    #[must_use]
+    pub fn recording(&self) -> Recording {
+        self.witness.recording(self.workers.keys().cloned().collect())
     }
 
     /// Ends everything, plugins first.

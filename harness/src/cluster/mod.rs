@@ -9,6 +9,7 @@ pub mod lab;
 pub mod link;
 pub mod log_buffer;
 pub mod observed_store;
+pub mod overheard;
 pub mod panics;
 pub mod plugin;
 pub mod process;

@@ -3,26 +3,29 @@
 //! Facts of the array carry the array's own time. What happens on a node or is committed by a plugin is told to the
 //! witness before it goes on, and gets the array's time at that moment, so the order is the order things happened in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use hpe3par_docker_plugin::array::Wwn;
 use hpe3par_docker_plugin::store::{Change, Revision, Transaction, keys};
 use hpe3par_docker_plugin::volume::record::{Stage, VolumeRecord};
 use hpe3par_emulator::Emulator;
-use hpe3par_emulator::array::{EventKind, VlunNote};
+use hpe3par_emulator::array::{Channel, CommandOutcome, Event, EventKind, VlunNote};
 use hpe3par_emulator::datapath::{LedgerEntry, Verdict};
 
+use super::overheard::Calls;
 use crate::checks::{Fact, FactKind, LifeKey, Phase, RecordFact, WriteFact};
 use crate::node::{Epochs, NodeEvent, NodeObserver};
+use crate::report::{Command, Recording};
 
 /// Collects facts. One per lab.
 #[derive(Default)]
 pub struct Witness {
     array: OnceLock<Emulator>,
     seen: Mutex<Seen>,
+    calls: Calls,
 }
 
 #[derive(Default)]
@@ -31,6 +34,8 @@ struct Seen {
     records: BTreeMap<Revision, Fact>,
     epochs: BTreeMap<(String, Wwn), u64>,
     volumes: BTreeMap<String, Wwn>,
+    names: BTreeMap<Wwn, String>,
+    faults: BTreeSet<(String, String)>,
     requests: u64,
 }
 
@@ -58,6 +63,7 @@ impl Witness {
         let Some(wwn) = record.wwn.clone() else { return };
         let mut seen = self.lock();
         seen.volumes.insert(record.array_name.to_string(), wwn.clone());
+        seen.names.insert(wwn.clone(), record.display_name.to_string());
         if let Some(owner) = record.ownership.owner() {
             let host = owner.host.as_ref().map_or_else(|| owner.node.to_string(), ToString::to_string);
             seen.epochs.insert((host, wwn.clone()), record.epoch.0);
@@ -92,6 +98,51 @@ impl Witness {
         let kind = FactKind::MountAnswered { node: node.to_owned(), volume: volume.clone(), request, answer };
         let fact = Fact { at: self.now(), kind };
         self.lock().facts.push(fact);
+    }
+
+    /// Something is broken on purpose from now on.
+    pub fn fault_began(&self, who: &str, what: &str) {
+        let kind = FactKind::FaultBegan { who: who.to_owned(), what: what.to_owned(), lasts: None };
+        let fact = Fact { at: self.now(), kind };
+        let mut seen = self.lock();
+        if seen.faults.insert((who.to_owned(), what.to_owned())) {
+            seen.facts.push(fact);
+        }
+    }
+
+    /// What was broken works again. Nothing is told of what was not broken.
+    pub fn fault_ended(&self, who: &str, what: &str) {
+        let kind = FactKind::FaultEnded { who: who.to_owned(), what: what.to_owned() };
+        let fact = Fact { at: self.now(), kind };
+        let mut seen = self.lock();
+        if seen.faults.remove(&(who.to_owned(), what.to_owned())) {
+            seen.facts.push(fact);
+        }
+    }
+
+    /// Something is broken on purpose for this long.
+    pub fn fault(&self, who: &str, what: &str, lasts: Duration) {
+        let kind = FactKind::FaultBegan { who: who.to_owned(), what: what.to_owned(), lasts: Some(lasts) };
+        let fact = Fact { at: self.now(), kind };
+        self.lock().facts.push(fact);
+    }
+
+    /// The calls of the plugins' sockets.
+    #[must_use]
+    pub fn calls(&self) -> &Calls {
+        &self.calls
+    }
+
+    /// Everything so far, for the page of the run. `nodes` are the names of the workers.
+    #[must_use]
+    pub fn recording(&self, nodes: Vec<String>) -> Recording {
+        let Some(array) = self.array.get() else { return Recording::default() };
+        let facts = self.history();
+        let commands = array.with(|array, _| array.events().all().iter().filter_map(command).collect());
+        let begun = SystemTime::now().checked_sub(self.now());
+        let seen = self.lock();
+        let (names, array_names) = (seen.names.clone(), seen.volumes.clone());
+        Recording { begun, nodes, names, array_names, facts, calls: self.calls.all(), commands, scenes: Vec::new() }
     }
 
     /// Everything so far, in the order it happened.
@@ -135,7 +186,9 @@ impl Witness {
         self.history().iter().map(ToString::to_string).collect()
     }
 
-    fn now(&self) -> Duration {
+    /// Time since the start of the array.
+    #[must_use]
+    pub fn now(&self) -> Duration {
         self.array.get().map(Emulator::now).unwrap_or_default()
     }
 
@@ -207,6 +260,26 @@ fn export_fact(kind: &EventKind, wwns: &BTreeMap<String, Wwn>) -> Option<FactKin
         }
         _ => None,
     }
+}
+
+/// A request that came in at a front end.
+fn command(event: &Event) -> Option<Command> {
+    let EventKind::Command { channel, command, outcome } = &event.kind else { return None };
+    let name = match channel {
+        Channel::Wsapi => "REST",
+        Channel::Cli => "command line",
+        Channel::Iscsi => "iSCSI",
+        Channel::Control => "control",
+        Channel::Direct => "in the same process",
+    };
+    let outcome = match outcome {
+        CommandOutcome::Done => "done".to_owned(),
+        CommandOutcome::Refused { code, desc } => format!("refused with {code}: {desc}"),
+        CommandOutcome::Faulted { fault } => format!("FAULT: {fault}"),
+    };
+    let reads = ["GET ", "show", "POST /credentials", "DELETE /credentials", "set", "exit"];
+    let reads = reads.iter().any(|reading| command.starts_with(reading)) && !command.starts_with("setv");
+    Some(Command { at: event.at, channel: name.to_owned(), command: command.clone(), outcome, reads })
 }
 
 fn write_fact(entry: &LedgerEntry, wwns: &BTreeMap<String, Wwn>) -> WriteFact {

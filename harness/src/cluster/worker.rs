@@ -14,6 +14,7 @@ use super::configuration::Configuration;
 use super::docker_client::{Dialect, DockerClient};
 use super::link::{Condition, Link};
 use super::log_buffer::LogBuffer;
+use super::overheard::Listener;
 use super::plugin;
 use super::process::{Ending, PluginProcess};
 use super::storage_network::StorageNetwork;
@@ -23,6 +24,8 @@ use crate::node::SimulatedNode;
 
 /// How long a plugin may take until it answers.
 const STARTED: Duration = Duration::from_secs(15);
+const FROZEN: &str = "plugin frozen";
+const KILLED: &str = "plugin killed";
 
 /// What a worker can be cut off from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,12 +136,21 @@ impl Worker {
     /// # Errors
     /// When the HTTP client cannot be built.
     pub fn client(&self, dialect: Dialect) -> Result<DockerClient> {
-        DockerClient::new(&self.socket(), dialect)
+        let listener = Listener::new(Arc::clone(&self.witness), &self.name);
+        Ok(DockerClient::new(&self.socket(), dialect)?.overheard_by(listener))
     }
 
     /// Changes what a link does.
     pub fn set_link(&self, network: Network, condition: Condition) {
         self.links.of(network).set(condition);
+        for trouble in [Condition::Cut, Condition::BlackHole, Condition::Slow(Duration::ZERO)] {
+            self.witness.fault_ended(&self.name, &trouble_with(network, trouble));
+        }
+        match condition {
+            Condition::Up => {}
+            Condition::LoseAnswer => self.witness.fault(&self.name, &trouble_with(network, condition), Duration::ZERO),
+            lasting => self.witness.fault_began(&self.name, &trouble_with(network, lasting)),
+        }
     }
 
     /// Starts the plugin and waits until it answers.
@@ -189,6 +201,7 @@ impl Worker {
         };
         let program = move |stop: CancellationToken| plugin::run(start, stop);
         self.process = Some(PluginProcess::start(&self.name, &self.log, program)?);
+        self.witness.fault_ended(&self.name, KILLED);
         Ok(())
     }
 
@@ -201,6 +214,8 @@ impl Worker {
     /// Kills the plugin; the machine goes on.
     pub async fn kill_plugin(&mut self) {
         if let Some(process) = self.process.take() {
+            self.witness.fault_ended(&self.name, FROZEN);
+            self.witness.fault_began(&self.name, KILLED);
             process.kill().await;
         }
     }
@@ -220,6 +235,7 @@ impl Worker {
     /// Freezes the plugin; kernel and containers go on.
     pub async fn freeze_plugin(&self) {
         if let Some(process) = &self.process {
+            self.witness.fault_began(&self.name, FROZEN);
             process.freeze().await;
         }
     }
@@ -227,6 +243,7 @@ impl Worker {
     /// Lets the plugin go on.
     pub fn thaw_plugin(&self) {
         if let Some(process) = &self.process {
+            self.witness.fault_ended(&self.name, FROZEN);
             process.thaw();
         }
     }
@@ -244,6 +261,22 @@ impl Worker {
     pub async fn boot(&mut self) -> Result<()> {
         self.node.power_on();
         self.start().await
+    }
+}
+
+/// A link in trouble, in words.
+fn trouble_with(network: Network, condition: Condition) -> String {
+    let to = match network {
+        Network::Etcd => "etcd",
+        Network::Wsapi => "the REST interface",
+        Network::Ssh => "the command line",
+    };
+    match condition {
+        Condition::Up => format!("link to {to} up"),
+        Condition::Cut => format!("link to {to} cut"),
+        Condition::BlackHole => format!("link to {to} swallows everything"),
+        Condition::Slow(_) => format!("link to {to} slow"),
+        Condition::LoseAnswer => format!("link to {to} loses an answer"),
     }
 }
 

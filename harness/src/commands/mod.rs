@@ -4,6 +4,7 @@ pub(crate) mod bench;
 pub(crate) mod by_hand;
 pub(crate) mod demo;
 pub(crate) mod mutants;
+pub(crate) mod report;
 pub(crate) mod signals;
 pub(crate) mod simulate;
 pub(crate) mod test;

@@ -3,14 +3,17 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
 use hpe3par_docker_plugin::fencing::mutants::Mutant;
+use hpe3par_harness::report::{IndexEntry, index};
 use hpe3par_harness::scenarios::catalogue::{Catalogue, expression};
+use hpe3par_harness::scenarios::pages::PageSelection;
 use hpe3par_harness::scenarios::report::{OnEnd, Report};
 use hpe3par_harness::scenarios::run::{Selection, run};
 use indicatif::ProgressBar;
 
+use super::report::{shown, usual_folder};
 use super::{features, print, spinner};
 
 #[derive(Debug, Args)]
@@ -35,6 +38,10 @@ pub(crate) struct Test {
     /// hpe3par-lab-scenarios.xml here]
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
+    /// Write a page for every scenario into this folder, and an index; else only failed ones get a page, in target/report
+    /// of the source tree, or in hpe3par-lab-report here
+    #[arg(long, value_name = "DIR")]
+    report: Option<PathBuf>,
     /// Print the table as JSON instead
     #[arg(long)]
     json: bool,
@@ -57,6 +64,7 @@ impl Test {
             catalogue.has_some(tags)?;
         }
         let junit = self.junit.unwrap_or_else(|| usual_junit(&features));
+        let pages = PageSelection { all: self.report.is_some(), folder: self.report.unwrap_or_else(usual_folder) };
         let bar = spinner("playing the scenarios");
         let selection = Selection {
             features,
@@ -64,10 +72,14 @@ impl Test {
             mutant: self.mutant,
             at_once: self.concurrency.map(usize::from),
             junit: Some(junit.clone()),
+            pages: Some(pages.clone()),
             on_end: Some(telling(bar.clone())),
         };
         let report = run(&selection).await?;
         bar.finish_and_clear();
+        if pages.all {
+            write_index(&pages.folder, &report)?;
+        }
         show(&report, self.json, &junit)?;
         Ok(report.failed() == 0)
     }
@@ -82,9 +94,29 @@ fn show(report: &Report, json: bool, junit: &Path) -> Result<()> {
     if !failures.is_empty() {
         print(&failures)?;
     }
+    for page in report.pages().iter().filter(|page| !page.passed) {
+        print(&format!("page of '{}': {}", page.title, shown(&page.file)))?;
+    }
+    for missing in report.pages_missing() {
+        print(&missing)?;
+    }
     let junit = std::path::absolute(junit).unwrap_or_else(|_| junit.to_path_buf());
     print(&format!("JUnit report: {}", junit.display()))?;
     print(&format!("{} passed, {} failed", report.passed(), report.failed()))
+}
+
+fn write_index(folder: &Path, report: &Report) -> Result<()> {
+    let entry = |page: &hpe3par_harness::scenarios::pages::WrittenPage| IndexEntry {
+        title: page.title.clone(),
+        passed: page.passed,
+        file: page.file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
+    };
+    let file = folder.join("index.html");
+    let page = index("Acceptance scenarios", &report.pages().iter().map(entry).collect::<Vec<_>>());
+    std::fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
+    std::fs::write(&file, page).with_context(|| format!("writing {}", file.display()))?;
+    let _ = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("pages: {}\n", shown(&file)));
+    Ok(())
 }
 
 /// On a terminal a running count; elsewhere, where nothing can be written over, a line now and then. What failed is told

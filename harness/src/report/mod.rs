@@ -8,6 +8,7 @@ mod composing;
 mod files;
 mod findings;
 mod html;
+mod index;
 mod lives;
 mod recording;
 mod timeline;
@@ -18,6 +19,7 @@ mod tests;
 pub use files::{ReadError, Saved, file_name, read, save};
 pub use findings::rule_of;
 pub use html::page;
+pub use index::{IndexEntry, index};
 pub use recording::{Call, CallAnswer, Command, Recording, Scene, Story};
 pub use timeline::{
     Answer, AnswerKind, Chapter, FORMAT, Finding, Item, Lane, Moment, Outcome, Ownership, PhaseBegin, Timeline,

@@ -241,3 +241,11 @@ fn names_of_files_are_readable_and_harmless() {
     assert_eq!(file_name("…"), "run.html");
     assert!(file_name(&"x".repeat(1000)).len() < 120);
 }
+
+#[test]
+fn the_list_of_pages_names_failures_first_and_escapes_titles() {
+    let entry = |title: &str, passed| IndexEntry { title: title.to_owned(), passed, file: file_name(title) };
+    let list = index("All", &[entry("good", true), entry(EVIL, false)]);
+    assert!(list.contains("1 passed, 1 failed") && !list.contains("<script"));
+    assert!(list.find("&lt;script").unwrap() < list.find("good.html").unwrap());
+}

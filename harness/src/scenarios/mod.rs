@@ -2,6 +2,7 @@
 
 pub mod catalogue;
 pub mod holder;
+pub mod pages;
 pub mod report;
 pub mod run;
 pub mod stage;

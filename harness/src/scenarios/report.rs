@@ -9,6 +9,8 @@ use cucumber::event::{Cucumber, Feature, Hook, Scenario, Step};
 use cucumber::{Event, Writer, cli, gherkin, parser, writer};
 use serde::Serialize;
 
+use super::pages::WrittenPage;
+
 /// Longest name that the columns of the table make room for.
 const WIDEST: usize = 90;
 
@@ -35,6 +37,8 @@ pub struct Report(Arc<Mutex<State>>);
 struct State {
     rows: Vec<Row>,
     unreadable: Vec<String>,
+    pages: Vec<WrittenPage>,
+    pages_missing: Vec<String>,
     running: HashMap<Place, Running>,
 }
 
@@ -48,6 +52,24 @@ struct Running {
 type Place = (String, usize, usize);
 
 impl Report {
+    /// The pages that were written.
+    #[must_use]
+    pub fn pages(&self) -> Vec<WrittenPage> {
+        self.state().pages.clone()
+    }
+
+    /// Why some pages could not be written.
+    #[must_use]
+    pub fn pages_missing(&self) -> Vec<String> {
+        self.state().pages_missing.clone()
+    }
+
+    pub(super) fn add_pages(&self, written: Vec<WrittenPage>, missing: Vec<String>) {
+        let mut state = self.state();
+        state.pages.extend(written);
+        state.pages_missing.extend(missing);
+    }
+
     /// All scenarios that ended.
     #[must_use]
     pub fn rows(&self) -> Vec<Row> {
@@ -216,7 +238,7 @@ impl writer::Normalized for Progress {}
 impl writer::NonTransforming for Progress {}
 
 /// The words of a panic.
-fn words(what: &(dyn std::any::Any + Send)) -> String {
+pub(super) fn words(what: &(dyn std::any::Any + Send)) -> String {
     what.downcast_ref::<String>()
         .cloned()
         .or_else(|| what.downcast_ref::<&str>().map(ToString::to_string))

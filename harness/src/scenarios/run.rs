@@ -10,6 +10,7 @@ use cucumber::{World as _, WriterExt as _, event::ScenarioFinished, writer};
 use futures::FutureExt as _;
 use hpe3par_docker_plugin::fencing::mutants::Mutant;
 
+use super::pages::{Left, PageSelection, Pages};
 use super::report::{OnEnd, Progress, Report};
 use super::stage::Stage;
 
@@ -29,6 +30,8 @@ pub struct Selection {
     pub at_once: Option<usize>,
     /// Where the JUnit report goes, if anywhere.
     pub junit: Option<PathBuf>,
+    /// Which scenarios get a page; none when absent.
+    pub pages: Option<PageSelection>,
     /// Told of every scenario that ends.
     pub on_end: Option<OnEnd>,
 }
@@ -47,27 +50,40 @@ pub async fn run(selection: &Selection) -> Result<Report> {
     let progress = Progress::new(report.clone(), selection.on_end.clone());
     let junit = writer::JUnit::new(junit_file(selection.junit.as_deref())?, 0);
     let mutant = selection.mutant;
+    let left = Left::default();
+    let pages = Pages::new(selection.pages.clone(), left.clone());
+    let leaving = left.clone();
     Stage::cucumber()
         .max_concurrent_scenarios(selection.at_once.unwrap_or(AT_ONCE))
         .before(move |_, _, _, stage| {
             stage.mutant = mutant;
             futures::future::ready(()).boxed_local()
         })
-        .after(|_, _, _, finished, stage| finish(finished, stage).boxed_local())
-        .with_writer(progress.tee::<Stage, _>(junit))
+        .after(move |feature, _, scenario, finished, stage| {
+            let leaving = leaving.clone();
+            async move {
+                let Some(stage) = stage else { return };
+                let judged = end(finished, stage).await;
+                if let Some(seen) = stage.take_recording() {
+                    leaving.keep(feature, scenario, seen);
+                }
+                // A broken check has to be a panic: nothing else fails a hook.
+                assert!(judged.is_ok(), "{}", judged.err().map(|error| format!("{error:#}")).unwrap_or_default());
+            }
+            .boxed_local()
+        })
+        .with_writer(progress.tee::<Stage, _>(pages).tee::<Stage, _>(junit))
         .fail_on_skipped()
         .with_default_cli()
         .filter_run(selection.features.clone(), move |feature, _, scenario| wanted(feature, scenario))
         .await;
+    report.add_pages(left.written(), left.unwritten());
     Ok(report)
 }
 
-/// Ends a scenario with the checks that all have in common. A broken one has to be a panic: nothing else fails a hook.
-async fn finish(finished: &ScenarioFinished, stage: Option<&mut Stage>) {
-    let Some(stage) = stage else { return };
-    let passed = matches!(finished, ScenarioFinished::StepPassed);
-    let judged = stage.end(passed).await;
-    assert!(judged.is_ok(), "{}", judged.err().map(|error| format!("{error:#}")).unwrap_or_default());
+/// Ends a scenario with the checks that all have in common.
+async fn end(finished: &ScenarioFinished, stage: &mut Stage) -> Result<()> {
+    stage.end(matches!(finished, ScenarioFinished::StepPassed)).await
 }
 
 fn junit_file(path: Option<&Path>) -> Result<Box<dyn std::io::Write>> {

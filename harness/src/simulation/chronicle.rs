@@ -78,6 +78,13 @@ impl Chronicle {
         }
     }
 
+    /// Adds a fact that no checker looks at, if such facts are kept.
+    pub fn tell_people(&self, kind: impl FnOnce() -> FactKind) {
+        if self.notes {
+            self.tell(kind());
+        }
+    }
+
     /// Counts that something of this kind happened.
     pub fn count(&self, kind: &str) {
         let mut inner = self.inner();

@@ -152,10 +152,19 @@ impl Clients {
     ) -> bool {
         let worker = &world.workers[index];
         for _ in 0..tries {
-            world.chronicle.note(&worker.name, || format!("Unmount of {} asked", volume.name));
+            let (node, request) = (&worker.name, self.next_request());
+            world.chronicle.tell_people(|| FactKind::UnmountAsked {
+                node: node.clone(),
+                volume: volume.wwn.clone(),
+                request,
+            });
             let answer = worker.unmount(&volume.name, mount_id, UNMOUNT_PATIENCE).await;
             world.chronicle.count(&format!("unmount: {}", kind_of(&answer)));
-            world.chronicle.note(&worker.name, || format!("Unmount of {}: {answer:?}", volume.name));
+            world.chronicle.tell_people(|| FactKind::UnmountAnswered {
+                node: node.clone(),
+                request,
+                answer: answer.as_ref().map(drop).map_err(ToString::to_string),
+            });
             if answer.is_ok() {
                 self.sent().remove(&(index, mount_id.to_owned()));
                 return true;

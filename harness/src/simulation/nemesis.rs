@@ -10,10 +10,13 @@ use super::network::Service;
 use super::swarm::FaultKind;
 use super::worker::Worker;
 use super::world::World;
+use crate::checks::FactKind;
 use crate::node::{Injection, Moment, Random, StepHook};
 
 /// How long a killed plugin stays away, at most.
 const RESTART: Duration = Duration::from_secs(6);
+/// How long the store stands still, at most.
+const STORE_FREEZE: Duration = Duration::from_secs(15);
 
 /// Strikes until the busy time is over.
 pub async fn run(world: Arc<World>, hooks: Vec<Arc<SimulationHook>>) {
@@ -41,7 +44,11 @@ pub async fn run(world: Arc<World>, hooks: Vec<Arc<SimulationHook>>) {
 
 fn strike(world: &Arc<World>, kind: FaultKind, node: usize, length: Duration, hook: &Arc<SimulationHook>) {
     let worker = world.workers[node].clone();
-    world.chronicle.note(&worker.name, || format!("FAULT {kind:?} for {:.1} s", length.as_secs_f64()));
+    world.chronicle.tell_people(|| FactKind::FaultBegan {
+        who: worker.name.clone(),
+        what: in_words(kind),
+        lasts: Some(length_of(kind, length)),
+    });
     match kind {
         FaultKind::PluginCrash => {
             worker.kill_plugin();
@@ -69,7 +76,29 @@ fn strike(world: &Arc<World>, kind: FaultKind, node: usize, length: Duration, ho
         FaultKind::CliCut => cut_for(world, worker.name.clone(), Service::Cli, length),
         FaultKind::WsapiDown => down_for(world, Service::Wsapi, length),
         FaultKind::CliDown => down_for(world, Service::Cli, length),
-        FaultKind::StoreFreeze => world.network.freeze_store(length.min(Duration::from_secs(15))),
+        FaultKind::StoreFreeze => world.network.freeze_store(length.min(STORE_FREEZE)),
+    }
+}
+
+/// `SanCut` as `san cut`.
+fn in_words(kind: FaultKind) -> String {
+    let mut words = String::new();
+    for character in format!("{kind:?}").chars() {
+        if character.is_uppercase() && !words.is_empty() {
+            words.push(' ');
+        }
+        words.extend(character.to_lowercase());
+    }
+    words
+}
+
+/// For how long a fault is really there.
+fn length_of(kind: FaultKind, drawn: Duration) -> Duration {
+    match kind {
+        FaultKind::PluginCrash => drawn.min(RESTART),
+        FaultKind::StoreFreeze => drawn.min(STORE_FREEZE),
+        FaultKind::CrashAtStep | FaultKind::Reboot => Duration::ZERO,
+        _ => drawn,
     }
 }
 

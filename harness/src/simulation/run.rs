@@ -1,21 +1,22 @@
 //! Running seeds.
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hpe3par_docker_plugin::fencing::mutants::Defects;
-#[cfg(feature = "mutants")]
-use hpe3par_docker_plugin::fencing::mutants::Mutant;
+use hpe3par_docker_plugin::array::Wwn;
+use hpe3par_docker_plugin::fencing::mutants::{Defects, Mutant};
 
 use super::chronicle::Coverage;
 use super::clients::Clients;
 use super::closing;
 use super::nemesis::{self, SimulationHook};
 use super::report::{BrokenSeed, Report};
-use super::swarm::Swarm;
+use super::swarm::{NODES, Swarm};
 use super::world::{World, WorldError};
 use crate::checks::{Fact, Violation};
+use crate::report::Recording;
 
 /// Schedules that tell more facts than this go round in circles.
 const TOO_MANY_FACTS: usize = 500_000;
@@ -33,6 +34,19 @@ pub struct Options {
 }
 
 impl Options {
+    /// The defect that is put in.
+    #[must_use]
+    pub fn mutant(&self) -> Option<Mutant> {
+        #[cfg(feature = "mutants")]
+        {
+            self.mutant
+        }
+        #[cfg(not(feature = "mutants"))]
+        {
+            None
+        }
+    }
+
     fn defects(&self) -> Defects {
         #[cfg(feature = "mutants")]
         {
@@ -60,10 +74,13 @@ pub struct Trace {
     pub coverage: Coverage,
     /// Virtual time.
     pub simulated: Duration,
+    /// Everything that happened, for the page of the run.
+    pub recording: Recording,
 }
 
 struct Outcome {
     facts: Vec<Fact>,
+    names: BTreeMap<Wwn, String>,
     violations: Vec<Violation>,
     coverage: Coverage,
     simulated: Duration,
@@ -77,8 +94,10 @@ pub fn simulate_one(seed: u64, options: &Options) -> Result<Trace, WorldError> {
     let outcome = run(seed, options, true)?;
     let lines: Vec<String> = outcome.facts.iter().map(Fact::to_string).collect();
     let hash = lines.iter().fold(FNV_OFFSET, |hash, line| fnv(fnv(hash, line.as_bytes()), b"\n"));
-    let Outcome { violations, coverage, simulated, .. } = outcome;
-    Ok(Trace { seed, lines, hash, violations, coverage, simulated })
+    let Outcome { facts, names, violations, coverage, simulated } = outcome;
+    let nodes = NODES.map(str::to_owned).to_vec();
+    let recording = Recording { nodes, names, facts, ..Recording::default() };
+    Ok(Trace { seed, lines, hash, violations, coverage, simulated, recording })
 }
 
 /// Runs a range of seeds, one after the other, on this thread.
@@ -126,7 +145,8 @@ fn run(seed: u64, options: &Options, notes: bool) -> Result<Outcome, WorldError>
         }
         let simulated = world.start.elapsed();
         let (facts, violations, coverage) = world.chronicle.close();
-        Ok(Outcome { facts, violations, coverage, simulated })
+        let names = world.volumes.iter().map(|volume| (volume.wwn.clone(), volume.name.to_string())).collect();
+        Ok(Outcome { facts, names, violations, coverage, simulated })
     })
 }
 

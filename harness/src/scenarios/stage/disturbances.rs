@@ -16,6 +16,9 @@ use crate::cluster::wait::wait_for_condition;
 use crate::cluster::worker::Network;
 use crate::node::{Injection, Moment, StepHook};
 
+/// What the time line calls a paused etcd.
+pub(super) const ETCD_PAUSED: &str = "etcd paused";
+
 /// What a worker can be cut off from, in the words of the scenarios.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Where {
@@ -101,12 +104,30 @@ impl Stage {
         Ok(())
     }
 
+    /// etcd stands still, or goes on.
+    ///
+    /// # Errors
+    /// When there is no lab, or its etcd does not run.
+    pub fn pause_etcd(&self, pause: bool) -> Result<()> {
+        let lab = self.lab()?;
+        if pause {
+            lab.witness().fault_began("store", ETCD_PAUSED);
+            lab.etcd().pause()
+        } else {
+            lab.witness().fault_ended("store", ETCD_PAUSED);
+            lab.etcd().resume()
+        }
+    }
+
     /// Puts a fault on the array.
     ///
     /// # Errors
     /// When there is no lab.
     pub fn fault(&self, rule: FaultRule) -> Result<RuleId> {
-        Ok(self.lab()?.array().handle().with_faults(|plan| plan.add(rule)))
+        let lab = self.lab()?;
+        let on = if rule.operation.is_empty() { "any request" } else { rule.operation.as_str() };
+        lab.witness().fault("array", &format!("armed for {on} {}: {:?}", rule.object, rule.fault), Duration::ZERO);
+        Ok(lab.array().handle().with_faults(|plan| plan.add(rule)))
     }
 
     /// The next export is taken and neither answered nor carried out, until it is told to take effect.
@@ -221,6 +242,7 @@ impl Stage {
     /// # Errors
     /// When there is no such worker.
     pub fn trouble(&mut self, worker: &str, step: &'static str, injection: Injection) -> Result<()> {
+        self.lab()?.witness().fault(worker, &format!("from now on {step}: {injection:?}"), Duration::ZERO);
         let troubles = Troubles::default();
         troubles.0.lock().unwrap_or_else(PoisonError::into_inner).insert(step, injection);
         self.lab()?.worker(worker)?.node().set_hook(Arc::new(troubles));

@@ -8,14 +8,15 @@ use anyhow::{Context as _, Result, bail, ensure};
 use hpe3par_docker_plugin::volume::record::{Lifecycle, Ownership, VolumeRecord};
 
 use super::Stage;
+use super::disturbances::{ETCD_PAUSED, Where};
 use super::requests::Patience;
-use super::disturbances::Where;
 use crate::checks::{ExportRule, Fact, FactKind, Remains, Rules, Violation, check, check_leaks, scan_for_secrets};
 use crate::cluster::configuration::ARRAY_PASSWORD;
 use crate::cluster::lab::Lab;
 use crate::cluster::panics;
 use crate::cluster::wait::wait_for_condition;
 use crate::cluster::witness::node_name;
+use crate::report::Recording;
 use crate::scenarios::holder::Holder;
 
 /// How long the site may take to become clean once everything is healed (liveness bound L10).
@@ -29,9 +30,15 @@ impl Stage {
     pub async fn end(&mut self, judge: bool) -> Result<()> {
         let judged = if judge && self.lab.is_some() { self.judge().await } else { Ok(()) };
         if let Some(lab) = self.lab.take() {
+            self.recording = Some(lab.recording());
             lab.shut_down().await;
         }
         judged
+    }
+
+    /// What the run saw, and which invariants it broke; there once the scenario has ended.
+    pub fn take_recording(&mut self) -> Option<(Recording, Vec<Violation>)> {
+        Some((self.recording.take()?, std::mem::take(&mut self.broken)))
     }
 
     async fn judge(&mut self) -> Result<()> {
@@ -40,8 +47,8 @@ impl Stage {
         self.stop_everything().await?;
         self.audit().await.context("reading everything after the scenario")?;
         self.nothing_is_left().await?;
-        let violations = self.violations().await?;
-        ensure!(violations.is_empty(), "{}", told(&violations));
+        self.broken = self.violations().await?;
+        ensure!(self.broken.is_empty(), "{}", told(&self.broken));
         self.nobody_panicked()
     }
 
@@ -59,6 +66,7 @@ impl Stage {
         let lab = self.lab_mut()?;
         lab.array().handle().with_faults(hpe3par_emulator::faults::FaultPlan::clear);
         let _ = lab.etcd().resume();
+        lab.witness().fault_ended("store", ETCD_PAUSED);
         if !lab.etcd_mut().is_running() {
             lab.etcd_mut().restart().await?;
         }

@@ -21,9 +21,11 @@ use hpe3par_docker_plugin::fencing::mutants::Mutant;
 use hpe3par_emulator::datapath::TaskId;
 
 use super::holder::Holder;
+use crate::checks::Violation;
 use crate::cluster::docker_client::{CallError, RawAnswer};
 use crate::cluster::lab::{Lab, LabOptions};
 use crate::node::ContainerId;
+use crate::report::Recording;
 
 pub use requests::{Patience, Request, Running};
 pub use disturbances::Where;
@@ -76,6 +78,10 @@ pub struct Stage {
     lingering: Option<ContainerId>,
     /// A write that has left its node and has not arrived.
     held_write: Option<TaskId>,
+    /// What the lab had seen when the curtain fell.
+    recording: Option<Recording>,
+    /// The invariants that were broken.
+    broken: Vec<Violation>,
 }
 
 impl std::fmt::Debug for Stage {

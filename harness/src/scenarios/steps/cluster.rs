@@ -97,12 +97,12 @@ async fn all_cut_off(stage: &mut Stage, from: Where) -> Done {
 
 #[given(expr = "etcd is paused")]
 async fn etcd_paused(stage: &mut Stage) -> Done {
-    Ok(stage.lab()?.etcd().pause()?)
+    Ok(stage.pause_etcd(true)?)
 }
 
 #[then(expr = "etcd goes on")]
 async fn etcd_goes_on(stage: &mut Stage) -> Done {
-    Ok(stage.lab()?.etcd().resume()?)
+    Ok(stage.pause_etcd(false)?)
 }
 
 #[when(expr = "etcd is killed and started again")]
