@@ -73,13 +73,11 @@ impl Demonstration {
         self.stage.set_up(2).await?;
         let lab = self.stage.lab()?;
         self.narrator.title("A volume changes its node by force, and nothing is lost");
+        self.narrator.plain(&format!("etcd         {}", lab.etcd().endpoint()));
+        self.narrator.plain(&format!("array        {} and SSH at {}", lab.array().wsapi_url(), lab.array().ssh_addr()));
+        self.narrator.plain("two workers  the production plugin twice, each with its own socket, on a simulated machine");
         self.narrator.plain(&format!(
-            "etcd {} · array {} · two workers, each the production plugin with its own socket",
-            lab.etcd().endpoint(),
-            lab.array().wsapi_url()
-        ));
-        self.narrator.plain(&format!(
-            "all of it started in {:.1} s; the array's clock is the time shown",
+            "All of it started in {:.1} s. Times are those of the array's clock.",
             begun.elapsed().as_secs_f64()
         ));
         Ok(())
@@ -116,8 +114,9 @@ impl Demonstration {
         self.stage.succeeded(None)?;
         self.tell()?;
         self.say(NEW, &format!("Docker has its mount point after {:.1} s", begun.elapsed().as_secs_f64()))?;
+        self.stage.quarantined(OLD, VOLUME, true, Duration::from_secs(5)).await?;
         self.stage.reads_acknowledged(&api(), None)?;
-        self.say(NEW, "container api reads all 5 acknowledged records; the 3 that were never flushed are gone, as after any power cut")?;
+        self.say(NEW, "container api reads all 5 acknowledged records; the 3 that were never flushed are gone, as after a power cut")?;
         self.stage.write(&api(), 4).await?;
         self.say(NEW, "container api wrote 4 records of its own")
     }
@@ -164,11 +163,10 @@ impl Demonstration {
     /// Tells what array, store and machines did since it was told last.
     fn tell(&mut self) -> Result<()> {
         let history = self.stage.lab()?.witness().history();
-        let news = history.get(self.told..).unwrap_or_default();
-        self.told = history.len();
-        for (at, who, what) in sentences::of(news, VOLUME) {
-            self.narrator.event(at, &who, &what);
+        for sentence in sentences::of(&history, self.told, VOLUME) {
+            self.narrator.event(sentence.at, &sentence.who, &sentence.what);
         }
+        self.told = history.len();
         Ok(())
     }
 

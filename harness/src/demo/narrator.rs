@@ -3,6 +3,11 @@
 use std::io::{self, IsTerminal as _, Write as _};
 use std::time::Duration;
 
+/// Columns of text after which a line goes on below.
+const WIDTH: usize = 92;
+/// Columns before the text of an event: its time and who it is about.
+const BEFORE: usize = 22;
+
 /// Writes a time line.
 #[derive(Debug)]
 pub struct Narrator {
@@ -36,17 +41,18 @@ impl Narrator {
             _ => "32",
         };
         let time = self.styled("2", &format!("{:>8.3} s", at.as_secs_f64()));
+        let what = wrapped(what, BEFORE);
         self.line(&format!("{time}  {}  {what}", self.styled(colour, &format!("{who:<8}"))));
     }
 
     /// A line without a time.
     pub fn plain(&self, text: &str) {
-        self.line(&format!("  {text}"));
+        self.line(&format!("  {}", wrapped(text, 2)));
     }
 
     /// A good end.
     pub fn good(&self, text: &str) {
-        self.line(&format!("\n{}", self.styled("1;32", text)));
+        self.line(&format!("\n{}", self.styled("1;32", &wrapped(text, 0))));
     }
 
     fn styled(&self, code: &str, text: &str) -> String {
@@ -56,5 +62,35 @@ impl Narrator {
     /// A closed stdout ends the telling, not the demonstration.
     fn line(&self, text: &str) {
         let _ = writeln!(io::stdout(), "{text}");
+    }
+}
+
+/// The text with line breaks between words; lines after the first are indented. Runs of blanks inside a line stay.
+fn wrapped(text: &str, indent: usize) -> String {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let Some(line) = lines.last_mut() else { break };
+        if line.chars().count() + 1 + word.chars().count() > WIDTH && !line.is_empty() {
+            lines.push(word.to_owned());
+        } else {
+            if !line.is_empty() || word.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+    }
+    lines.join(&format!("\n{}", " ".repeat(indent)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_texts_go_on_below_and_columns_stay() {
+        assert_eq!(wrapped("a  b", 2), "a  b");
+        let text = wrapped(&"word ".repeat(40), 4);
+        assert!(text.lines().all(|line| line.chars().count() <= WIDTH + 4));
+        assert!(text.contains("\n    word"));
     }
 }
