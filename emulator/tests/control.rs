@@ -97,6 +97,14 @@ async fn faults_are_added_listed_and_removed() {
     assert_eq!(control.send(Method::DELETE, &one, "").await.0, 404);
     assert_eq!(rest.send(Method::GET, "/system", None).await.status(), 200);
     assert_eq!(control.send(Method::POST, "/faults", "{\"kind\":\"unheard\"}").await.0, 400);
+    for (misspelt, named) in [
+        (r#"{"kind":"hang","objct":"v1"}"#, "objct"),
+        (r#"{"kind":"hang","trigger":{"cuont":1}}"#, "trigger.cuont"),
+        (r#"{"kind":"hang","trigger":{"probability":7}}"#, "probability"),
+    ] {
+        let (status, body) = control.send(Method::POST, "/faults", misspelt).await;
+        assert!(status == 400 && body["error"].as_str().unwrap().contains(named), "{misspelt}: {body}");
+    }
     assert_eq!(exports(running.handle()), 1);
 }
 

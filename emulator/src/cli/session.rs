@@ -116,7 +116,7 @@ impl CliSession {
             Verdict::Pass => self.run(&words, RemovalAnomaly::None),
             Verdict::Fault { rule, when, fault } => {
                 tracing::debug!(%rule, call = call.operation, ?fault, ?when, "fault");
-                self.note(&words, CommandOutcome::Faulted { fault: format!("{fault:?}, {when:?}") });
+                self.note(&words, CommandOutcome::Faulted { fault: format!("{fault}, {when}") });
                 self.strike(words, when, fault).await
             }
         }

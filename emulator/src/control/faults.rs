@@ -6,7 +6,7 @@ use axum::{
     http::StatusCode,
 };
 use bytes::Bytes;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Answer, Context, Unfit, state::as_json};
 use crate::faults::{FaultPlan, FaultRule, RuleId};
@@ -25,10 +25,26 @@ pub(super) async fn list(State(context): State<Context>) -> Answer {
 
 /// Adds a rule; the body is a [`FaultRule`] as JSON.
 pub(super) async fn add(State(context): State<Context>, body: Bytes) -> Answer {
-    let rule: FaultRule = serde_json::from_slice(&body)
-        .map_err(|error| Unfit(StatusCode::BAD_REQUEST, format!("not a fault rule: {error}")))?;
+    let unfit = |why: &dyn std::fmt::Display| Unfit(StatusCode::BAD_REQUEST, format!("not a fault rule: {why}"));
+    let given: Value = serde_json::from_slice(&body).map_err(|error| unfit(&error))?;
+    let rule: FaultRule = serde_json::from_value(given.clone()).map_err(|error| unfit(&error))?;
+    if let Some(stranger) = unknown_member(&given, &as_json(&rule)?) {
+        return Err(unfit(&format_args!("there is no member '{stranger}' in a rule of this kind")));
+    }
+    if !(0.0..=1.0).contains(&rule.trigger.probability) {
+        return Err(unfit(&"the probability is a number from 0 to 1"));
+    }
     let id = context.emulator.with_faults(|plan| plan.add(rule));
     Ok(Json(json!({"id": id.0})))
+}
+
+/// A member of what was given that the rule does not have. A misspelt one would make the rule strike everything.
+fn unknown_member(given: &Value, rule: &Value) -> Option<String> {
+    let (given, rule) = (given.as_object()?, rule.as_object()?);
+    given.iter().find_map(|(name, value)| match rule.get(name) {
+        None => Some(name.clone()),
+        Some(known) => unknown_member(value, known).map(|inner| format!("{name}.{inner}")),
+    })
 }
 
 pub(super) async fn clear(State(context): State<Context>) -> Answer {

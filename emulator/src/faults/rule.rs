@@ -1,5 +1,6 @@
 //! A rule of the fault plan: which calls it is about, when it strikes, and what it does to them.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -42,6 +43,15 @@ pub enum Moment {
     Before,
     /// The command has its effect; the caller does not get the answer it should.
     After,
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Before => "before the effect",
+            Self::After => "after the effect",
+        })
+    }
 }
 
 /// What is done to a call.
@@ -103,6 +113,24 @@ pub enum FaultKind {
         /// The text.
         prompt: String,
     },
+}
+
+impl fmt::Display for FaultKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Error { code, status, desc } => write!(f, "error {code} (HTTP {status}) {desc:?}"),
+            Self::HttpStatus { status } => write!(f, "bare HTTP status {status}"),
+            Self::Delay { delay_ms } => write!(f, "delay of {delay_ms} ms"),
+            Self::Hang => f.write_str("no answer"),
+            Self::Reset => f.write_str("connection dropped"),
+            Self::Truncate { bytes } => write!(f, "answer cut off after {bytes} bytes"),
+            Self::ApplyLater { delay_ms } => write!(f, "no answer, effect after {delay_ms} ms"),
+            Self::SlowRemoval { delay_ms } => write!(f, "removal answered, effect after {delay_ms} ms"),
+            Self::PartialRemoval => f.write_str("removal answered, an active VLUN stays"),
+            Self::LyingRemoval => f.write_str("removal answered, nothing done"),
+            Self::WrongPrompt { prompt } => write!(f, "prompt {prompt:?}"),
+        }
+    }
 }
 
 /// HTTP status of an injected error that names none.

@@ -45,7 +45,7 @@ pub(super) async fn apply(State(api): State<Api>, request: Request, next: Next) 
         Verdict::Pass => run.run(RemovalAnomaly::None).await,
         Verdict::Fault { rule, when, fault } => {
             tracing::debug!(%rule, call = run.name, ?fault, ?when, "fault");
-            note(&api, &run.name, CommandOutcome::Faulted { fault: format!("{fault:?}, {when:?}") });
+            note(&api, &run.name, CommandOutcome::Faulted { fault: format!("{fault}, {when}") });
             strike(run, cut, when, fault, has_effect).await
         }
     }

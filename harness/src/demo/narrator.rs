@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::time::Duration;
 
 /// Columns of text after which a line goes on below.
-const WIDTH: usize = 92;
+const WIDTH: usize = 100;
 /// Columns before the text of an event: its time and who it is about.
 const BEFORE: usize = 22;
 
