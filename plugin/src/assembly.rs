@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use self::passwords::SectionPassphrase;
 use crate::array::hpe3par::Hpe3par;
 use crate::array::settings::SettingsError;
-use crate::config::{BackendConfig, PluginConfig};
+use crate::config::{BackendConfig, BackendName, PluginConfig};
 use crate::daemon::Parts;
 use crate::docker::api;
 use crate::fencing::mutants::Defects;
@@ -169,7 +169,7 @@ pub async fn assemble_on(
         driver,
         store,
         defaults: config.backends.values().map(|b| (b.name.as_str().to_owned(), new_volume_defaults(b))).collect(),
-        default_backend: config.backend_for(None).map_or("DEFAULT", |b| b.name.as_str()).to_owned(),
+        default_backend: config.default_backend().map_or(BackendName::DEFAULT, |b| b.name.as_str()).to_owned(),
         deadlines: Deadlines {
             mount: config.host.mount_deadline.saturating_sub(HEAD_START),
             unmount: config.host.unmount_deadline.saturating_sub(HEAD_START),

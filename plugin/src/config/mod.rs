@@ -82,18 +82,10 @@ impl PluginConfig {
         }
     }
 
-    /// The backend for a new volume: the one asked for, else `DEFAULT`, else `DEFAULT_BLOCK`.
-    ///
-    /// # Errors
-    /// If there is none; the text is the earlier plugin's.
-    pub fn backend_for(&self, asked_for: Option<&BackendName>) -> Result<&BackendConfig, NoSuchBackend> {
-        let defaults = [BackendName::DEFAULT, BackendName::DEFAULT_BLOCK];
-        let found = match asked_for {
-            Some(name) => self.backends.get(name),
-            None => defaults.into_iter().find_map(|name| self.backends.get(name)),
-        };
-        let missing = || NoSuchBackend(asked_for.map_or(BackendName::DEFAULT, BackendName::as_str).to_owned());
-        found.ok_or_else(missing)
+    /// The backend of volumes for which none is named: `DEFAULT`, else `DEFAULT_BLOCK`.
+    #[must_use]
+    pub fn default_backend(&self) -> Option<&BackendConfig> {
+        [BackendName::DEFAULT, BackendName::DEFAULT_BLOCK].into_iter().find_map(|name| self.backends.get(name))
     }
 
     /// A finding about a setting that turned out to be unusable after the file was read.
@@ -118,11 +110,6 @@ impl PluginConfig {
         Some(Self { host, backends, origin: Origin::of(&ini, findings.file()) })
     }
 }
-
-/// A Create or a record names a backend that `hpe.conf` does not have.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("Backend: {0} not present in config.")]
-pub struct NoSuchBackend(pub String);
 
 /// `[DEFAULT]` may leave block volumes to other sections, if there are any.
 fn holds_node_settings_only(section: &Section, ini: &Ini) -> bool {

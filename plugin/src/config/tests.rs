@@ -33,5 +33,5 @@ fn config(text: &str) -> PluginConfig {
 }
 
 fn default_backend(text: &str) -> BackendConfig {
-    config(text).backend_for(None).unwrap().clone()
+    config(text).default_backend().unwrap().clone()
 }

@@ -53,6 +53,7 @@ impl Driver {
             id: record.id,
             name: record.display_name.clone(),
             backend: record.backend.clone(),
+            array_name: record.array_name.clone(),
             wwn,
             epoch: record.epoch,
             boot: me.boot.clone(),

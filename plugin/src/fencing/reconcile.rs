@@ -231,6 +231,7 @@ impl Driver {
         if !local.is_clean() {
             let mut record = VolumeRecord::new(id, entry.name.clone());
             record.backend.clone_from(&entry.backend);
+            record.array_name.clone_from(&entry.array_name);
             if !local.mounted_at.is_empty() && !self.is_exported_to_nobody(&record).await? {
                 return Err(Refusal::StoreIsOlder { remembered: entry.epoch.0, stored: 0 }.into());
             }

@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use crate::array::{Lun, Wwn};
 use crate::node::BootId;
-use crate::volume::names::{VolumeId, VolumeName};
+use crate::volume::names::{ArrayVolumeName, VolumeId, VolumeName};
 use crate::volume::record::Epoch;
 
 /// A volume that is mounted on this node, or whose release is not finished in the store or on the array.
@@ -20,6 +20,8 @@ pub struct JournalEntry {
     pub name: VolumeName,
     /// Section of `hpe.conf`.
     pub backend: String,
+    /// Name on the array: with the backend it tells whether the array still exports the volume, when the record is gone.
+    pub array_name: ArrayVolumeName,
     /// Device identity.
     pub wwn: Wwn,
     /// Epoch it was mounted in.

@@ -212,6 +212,7 @@ mod tests {
             id: VolumeId(uuid::Uuid::from_u128(number)),
             name: format!("volume-{number}").parse().unwrap(),
             backend: "DEFAULT".to_owned(),
+            array_name: "dcs-L4I73ONuTci9Fd4ceij-MQ".parse().unwrap(),
             wwn,
             epoch: Epoch::default(),
             boot: BootId::new("boot-1"),

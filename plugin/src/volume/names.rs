@@ -5,7 +5,7 @@
 
 mod array;
 
-pub use array::{ArrayNameError, ArraySnapshotName, ArrayVolumeName, array_host_name};
+pub use array::{ArrayNameError, ArrayVolumeName, array_host_name};
 
 use std::fmt;
 use std::str::FromStr;
@@ -41,12 +41,6 @@ impl FromStr for VolumeId {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         Uuid::try_parse(text).map(Self)
-    }
-}
-
-impl From<Uuid> for VolumeId {
-    fn from(id: Uuid) -> Self {
-        Self(id)
     }
 }
 

@@ -3,6 +3,7 @@
 //! Unknown fields survive every rewrite. What must never happen: a secret in a record, or a record that
 //! names an owner without an epoch.
 
+mod earlier_plugin;
 mod ownership;
 mod reading;
 
@@ -52,8 +53,13 @@ pub struct DeviceInfo {
     #[serde(rename = "type", default = "block")]
     pub kind: String,
     /// Multipath map name.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text_or_null")]
     pub multipath_id: String,
+}
+
+/// The earlier plugin wrote null where it found no map.
+fn text_or_null<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Option::<String>::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
 fn block() -> String {

@@ -18,11 +18,11 @@ fn the_example_loads_and_only_its_passwords_are_to_be_changed() {
     let (config, warnings) = parse(EXAMPLE).unwrap();
     assert!(warnings.len() == 4 && warnings.iter().all(|w| w.contains("placeholder of the example")), "{warnings:?}");
     assert_eq!(config.host.etcd.urls()[2], "https://192.0.2.23:2379");
-    let default = config.backend_for(None).unwrap();
+    let default = config.default_backend().unwrap();
     assert_eq!(default.protocol, Protocol::Iscsi);
     assert_eq!(default.cpgs.iter().map(|cpg| cpg.as_str()).collect::<Vec<_>>(), ["FC_r6", "SSD_r6"]);
     assert_eq!(default.iscsi_portals[1].to_string(), "192.0.2.32:3260");
-    let second = config.backend_for(Some(&"array2".parse().unwrap())).unwrap();
+    let second = &config.backends["array2"];
     assert_eq!(second.protocol, Protocol::Fc);
     assert_eq!(second.wsapi.url.as_str(), "https://192.0.2.11:8080/api/v1");
     assert_eq!(second.mount_conflict_policy, ConflictPolicy::StealIfDead);
@@ -117,30 +117,28 @@ fn own_settings_go_before_those_of_default_and_other_keys_are_not_inherited() {
          mount_conflict_delay = 0\nfilesystem = xfs\n"
     ));
     let config = config(&text);
-    let own = config.backend_for(Some(&"a".parse().unwrap())).unwrap();
+    let own = &config.backends["a"];
     assert_eq!(own.mount_conflict_delay, Duration::ZERO);
     assert_eq!(own.mount_conflict_policy, ConflictPolicy::Refuse);
     assert_eq!(own.filesystem, Filesystem::Xfs);
     assert_eq!(own.wsapi.trust, Trust::CaFile("/ca.pem".into()));
     assert!(!own.debug);
-    assert_eq!(config.backend_for(None).unwrap().mount_conflict_delay.as_secs(), 10);
+    assert_eq!(config.default_backend().unwrap().mount_conflict_delay.as_secs(), 10);
 }
 
 #[test]
 fn default_may_hold_node_settings_only() {
     let config = config(&format!("[DEFAULT]\nlogging = INFO\nmount_conflict_delay = 5\n[DEFAULT_BLOCK]\n{BACKEND}"));
     assert_eq!(config.backends.len(), 1);
-    let backend = config.backend_for(None).unwrap();
+    let backend = config.default_backend().unwrap();
     assert_eq!((backend.name.as_str(), backend.mount_conflict_delay.as_secs()), ("DEFAULT_BLOCK", 5));
-    let missing = config.backend_for(Some(&"DEFAULT".parse().unwrap())).unwrap_err();
-    assert_eq!(missing.to_string(), "Backend: DEFAULT not present in config.");
 }
 
 #[test]
 fn deprecated_names_count_and_are_named() {
     let (config, warnings) = parse(&with("hp3par_snapcpg = old").replace("hpe3par_cpg", "hp3par_cpg")).unwrap();
-    assert_eq!(config.backend_for(None).unwrap().cpgs[0].as_str(), "FC_r6");
-    assert_eq!(config.backend_for(None).unwrap().snap_cpgs[0].as_str(), "old");
+    assert_eq!(config.default_backend().unwrap().cpgs[0].as_str(), "FC_r6");
+    assert_eq!(config.default_backend().unwrap().snap_cpgs[0].as_str(), "old");
     assert_eq!(
         warnings,
         [
@@ -157,7 +155,7 @@ fn odd_keys_are_warned_of_with_their_place() {
          strict_ssh_host_key_policy = False\nhpe3par_server_ip_pool = 192.0.2.7:255.0.0.0\n"
     ));
     let (config, warnings) = parse(&text).unwrap();
-    assert_eq!(config.backend_for(None).unwrap().ssh.host, "192.0.2.11");
+    assert_eq!(config.default_backend().unwrap().ssh.host, "192.0.2.11");
     assert_eq!(
         warnings,
         [
@@ -178,7 +176,7 @@ fn odd_keys_are_warned_of_with_their_place() {
 fn unsafe_settings_are_warned_of() {
     let text = with("insecure = True\nstrict_ssh_host_key_policy = False").replace("https", "http");
     let (config, warnings) = parse(&text).unwrap();
-    assert_eq!(config.backend_for(None).unwrap().wsapi.trust, Trust::Anything);
+    assert_eq!(config.default_backend().unwrap().wsapi.trust, Trust::Anything);
     assert!(!config.host.strict_ssh_host_key_policy);
     let lines: Vec<_> =
         warnings.iter().map(|warning| warning.split(": ").take(3).collect::<Vec<_>>().join(": ")).collect();

@@ -76,6 +76,7 @@ fn remembered() -> JournalEntry {
         id: record.id,
         name: record.display_name.clone(),
         backend: record.backend.clone(),
+        array_name: record.array_name.clone(),
         wwn: wwn(),
         epoch: record.epoch,
         boot: me().boot,

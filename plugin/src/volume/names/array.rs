@@ -10,7 +10,6 @@ use base64::Engine as _;
 use base64::alphabet::Alphabet;
 use base64::engine::general_purpose::{GeneralPurpose, NO_PAD};
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 use super::VolumeId;
 use crate::array::names::{HostName, NameError};
@@ -26,134 +25,82 @@ const ALPHABET: Alphabet = match Alphabet::new("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdef
 
 const ENCODING: GeneralPurpose = GeneralPurpose::new(&ALPHABET, NO_PAD);
 
+/// Name of a base volume on the array, for instance `dcv-0DM4qZEVSKON-DXN-NwVpw`, or of a snapshot of the earlier plugin, for
+/// instance `dcs-L4I73ONuTci9Fd4ceij-MQ`: exports treat both alike. In records it is plain text.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ArrayVolumeName(String);
+
+impl ArrayVolumeName {
+    /// The name this plugin gives to the volume with that id.
+    #[must_use]
+    pub fn for_volume(id: VolumeId) -> Self {
+        Self(format!("dcv-{}", encode(id)))
+    }
+
+    /// The name the earlier plugin gave to the snapshot with that id.
+    #[must_use]
+    pub fn for_snapshot(id: VolumeId) -> Self {
+        Self(format!("dcs-{}", encode(id)))
+    }
+
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// The 16 bytes of the UUID as 22 characters.
-fn encode(id: Uuid) -> String {
-    ENCODING.encode(id.as_bytes())
+fn encode(id: VolumeId) -> String {
+    ENCODING.encode(id.0.as_bytes())
 }
 
-/// Reverses [`encode`]; `None` for anything it cannot have produced.
-fn decode(text: &str) -> Option<Uuid> {
-    Uuid::from_slice(&ENCODING.decode(text).ok()?).ok()
-}
-
-fn check(kind: &'static str, name: &str) -> Result<(), ArrayNameError> {
-    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    let reason = if name.is_empty() {
-        "is empty"
-    } else if name.len() > MAX_LENGTH {
-        "is longer than 31 characters"
-    } else if name.starts_with('-') {
-        "begins with '-'"
-    } else if !name.chars().all(legal) {
-        "has a character other than letters, digits, '.', '_' and '-'"
-    } else {
-        return Ok(());
-    };
-    Err(ArrayNameError { kind, name: name.chars().take(64).collect(), reason })
-}
-
-/// A text that cannot be the name of an object on the array.
+/// A text that cannot be the name of a volume on the array.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{kind} name '{name}' {reason}")]
+#[error("array volume name '{name}' {reason}")]
 pub struct ArrayNameError {
-    kind: &'static str,
     name: String,
     reason: &'static str,
 }
 
-/// Defines a name that is plain text in records: 1 to 31 of the characters the array allows.
-macro_rules! array_name {
-    ($(#[$doc:meta])* $type:ident, $kind:literal) => {
-        $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
-        pub struct $type(String);
+impl TryFrom<String> for ArrayVolumeName {
+    type Error = ArrayNameError;
 
-        impl $type {
-            /// The name as text.
-            #[must_use]
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl TryFrom<String> for $type {
-            type Error = ArrayNameError;
-
-            fn try_from(name: String) -> Result<Self, Self::Error> {
-                check($kind, &name).map(|()| Self(name))
-            }
-        }
-
-        impl FromStr for $type {
-            type Err = ArrayNameError;
-
-            fn from_str(name: &str) -> Result<Self, Self::Err> {
-                Self::try_from(name.to_owned())
-            }
-        }
-
-        impl fmt::Display for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-
-        impl AsRef<str> for $type {
-            fn as_ref(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl From<$type> for String {
-            fn from(name: $type) -> Self {
-                name.0
-            }
-        }
-    };
-}
-
-array_name!(
-    /// Name of a base volume on the array, for instance `dcv-0DM4qZEVSKON-DXN-NwVpw`.
-    ArrayVolumeName,
-    "array volume"
-);
-
-array_name!(
-    /// Name of a snapshot on the array, for instance `dcs-L4I73ONuTci9Fd4ceij-MQ`.
-    ArraySnapshotName,
-    "array snapshot"
-);
-
-impl ArrayVolumeName {
-    const PREFIX: &'static str = "dcv-";
-
-    /// The name this plugin gives to the volume with that id.
-    #[must_use]
-    pub fn for_volume(id: VolumeId) -> Self {
-        Self(format!("{}{}", Self::PREFIX, encode(id.0)))
-    }
-
-    /// The id the name was made from; `None` for a volume not named by this plugin.
-    #[must_use]
-    pub fn volume_id(&self) -> Option<VolumeId> {
-        self.0.strip_prefix(Self::PREFIX).and_then(decode).map(VolumeId)
+    fn try_from(name: String) -> Result<Self, Self::Error> {
+        let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        let reason = if name.is_empty() {
+            "is empty"
+        } else if name.len() > MAX_LENGTH {
+            "is longer than 31 characters"
+        } else if name.starts_with('-') {
+            "begins with '-'"
+        } else if !name.chars().all(legal) {
+            "has a character other than letters, digits, '.', '_' and '-'"
+        } else {
+            return Ok(Self(name));
+        };
+        Err(ArrayNameError { name: name.chars().take(64).collect(), reason })
     }
 }
 
-impl ArraySnapshotName {
-    const PREFIX: &'static str = "dcs-";
+impl FromStr for ArrayVolumeName {
+    type Err = ArrayNameError;
 
-    /// The name this plugin gives to the snapshot with that id.
-    #[must_use]
-    pub fn for_snapshot(id: VolumeId) -> Self {
-        Self(format!("{}{}", Self::PREFIX, encode(id.0)))
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::try_from(name.to_owned())
     }
+}
 
-    /// The id the name was made from; `None` for a snapshot not named by this plugin.
-    #[must_use]
-    pub fn snapshot_id(&self) -> Option<VolumeId> {
-        self.0.strip_prefix(Self::PREFIX).and_then(decode).map(VolumeId)
+impl fmt::Display for ArrayVolumeName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<ArrayVolumeName> for String {
+    fn from(name: ArrayVolumeName) -> Self {
+        name.0
     }
 }
 
@@ -188,19 +135,8 @@ mod tests {
     fn names_are_those_of_the_earlier_plugin() {
         for (id, encoded) in VECTORS {
             let id: VolumeId = id.parse().unwrap();
-            let volume = ArrayVolumeName::for_volume(id);
-            assert_eq!(volume.as_str(), format!("dcv-{encoded}"));
-            assert_eq!(volume.volume_id(), Some(id));
-            let snapshot = ArraySnapshotName::for_snapshot(id);
-            assert_eq!(snapshot.as_str(), format!("dcs-{encoded}"));
-            assert_eq!(snapshot.snapshot_id(), Some(id));
-        }
-    }
-
-    #[test]
-    fn foreign_names_have_no_id() {
-        for name in ["my_volume", "dcv-", "dcv-short", "dcs-0DM4qZEVSKON-DXN-NwVpw", "dcv-0DM4qZEVSKON-DXN-NwVpx"] {
-            assert_eq!(name.parse::<ArrayVolumeName>().unwrap().volume_id(), None, "{name}");
+            assert_eq!(ArrayVolumeName::for_volume(id).as_str(), format!("dcv-{encoded}"));
+            assert_eq!(ArrayVolumeName::for_snapshot(id).as_str(), format!("dcs-{encoded}"));
         }
     }
 
@@ -230,19 +166,16 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_id_survives_its_name(bytes in any::<[u8; 16]>()) {
-            let id = VolumeId(Uuid::from_bytes(bytes));
-            let name = ArrayVolumeName::for_volume(id);
+        fn every_id_makes_a_name_the_array_takes(bytes in any::<[u8; 16]>()) {
+            let name = ArrayVolumeName::for_volume(VolumeId(uuid::Uuid::from_bytes(bytes)));
             prop_assert_eq!(name.as_str().len(), 26);
-            prop_assert_eq!(name.as_str().parse::<ArrayVolumeName>().unwrap().volume_id(), Some(id));
+            prop_assert_eq!(name.as_str().parse::<ArrayVolumeName>(), Ok(name));
         }
 
         #[test]
         fn no_text_panics(text in any::<String>()) {
             let _ = array_host_name(&text);
-            if let Ok(name) = text.parse::<ArrayVolumeName>() {
-                let _ = name.volume_id();
-            }
+            let _ = text.parse::<ArrayVolumeName>();
         }
     }
 }

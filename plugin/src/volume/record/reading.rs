@@ -6,9 +6,9 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use thiserror::Error;
 
-use super::{Attempt, Owner, Ownership, PathInfo, Quarantine, Stage, VolumeRecord};
-use crate::array::HostName;
-use crate::node::{BootId, NodeId, RootAccess};
+use super::earlier_plugin;
+use super::{Attempt, Ownership, PathInfo, Quarantine, Stage, VolumeRecord};
+use crate::node::{NodeId, RootAccess};
 use crate::volume::names::{ArrayVolumeName, VolumeId};
 use crate::volume::record::Epoch;
 
@@ -25,19 +25,19 @@ pub struct RecordError {
 }
 
 /// Takes known fields out of a JSON object; what is left is kept as it is.
-struct Fields {
-    map: Map<String, Value>,
+pub(super) struct Fields {
+    pub(super) map: Map<String, Value>,
     key: String,
 }
 
 impl Fields {
     #[allow(clippy::needless_pass_by_value, reason = "reads better at every call")]
-    fn error(&self, field: &str, reason: impl std::fmt::Display) -> RecordError {
+    pub(super) fn error(&self, field: &str, reason: impl std::fmt::Display) -> RecordError {
         RecordError { key: self.key.clone(), field: field.to_owned(), reason: reason.to_string() }
     }
 
     /// A field that may be absent or null.
-    fn optional<T: DeserializeOwned>(&mut self, field: &str) -> Result<Option<T>, RecordError> {
+    pub(super) fn optional<T: DeserializeOwned>(&mut self, field: &str) -> Result<Option<T>, RecordError> {
         match self.map.shift_remove(field) {
             None | Some(Value::Null) => Ok(None),
             Some(value) => serde_json::from_value(value).map(Some).map_err(|e| self.error(field, e)),
@@ -75,8 +75,10 @@ impl VolumeRecord {
         let id: VolumeId = fields.required("id")?;
         let array_name = match fields.optional::<String>("3par_vol_name")? {
             Some(name) => ArrayVolumeName::try_from(name).map_err(|e| fields.error("3par_vol_name", e))?,
+            None if earlier_plugin::is_snapshot(&fields) => ArrayVolumeName::for_snapshot(id),
             None => ArrayVolumeName::for_volume(id),
         };
+        earlier_plugin::take_access_of_snapshot(&mut fields);
         let access = RootAccess { owner: read_owner(&mut fields)?, mode: read_mode(&mut fields)? };
         let (ownership, path_info, quarantine, epoch) = read_ownership(&mut fields)?;
         Ok(Self {
@@ -154,11 +156,11 @@ impl VolumeRecord {
     }
 }
 
-type OwnershipFields = (Ownership, BTreeMap<NodeId, PathInfo>, BTreeMap<NodeId, Quarantine>, Epoch);
+pub(super) type OwnershipFields = (Ownership, BTreeMap<NodeId, PathInfo>, BTreeMap<NodeId, Quarantine>, Epoch);
 
 /// Reads `fencing` and `path_info`; a record without `fencing` was written by the earlier plugin.
 fn read_ownership(fields: &mut Fields) -> Result<OwnershipFields, RecordError> {
-    let Some(fencing) = fields.optional::<Map<String, Value>>("fencing")? else { return migrate(fields) };
+    let Some(fencing) = fields.optional::<Map<String, Value>>("fencing")? else { return earlier_plugin::ownership(fields) };
     let mut fencing = Fields { map: fencing, key: fields.key.clone() };
     let stage: String = fencing.required("stage")?;
     let attempt: Option<Attempt> = fencing.optional("attempt")?;
@@ -187,54 +189,6 @@ fn read_ownership(fields: &mut Fields) -> Result<OwnershipFields, RecordError> {
     Ok((ownership, fields.optional("path_info")?.unwrap_or_default(), quarantine, epoch))
 }
 
-/// Ownership out of a record of the earlier plugin: `node_mount_info`, flat `path_info` (object or JSON in a string), `old_path_info`.
-fn migrate(fields: &mut Fields) -> Result<OwnershipFields, RecordError> {
-    let mounts: BTreeMap<NodeId, Vec<String>> = fields.optional("node_mount_info")?.unwrap_or_default();
-    let flat = match fields.map.shift_remove("path_info") {
-        None | Some(Value::Null) => None,
-        Some(Value::String(text)) => {
-            serde_json::from_str::<Value>(&text).map_err(|e| fields.error("path_info", e)).map(Some)?
-        }
-        Some(value) => Some(value),
-    };
-    let mut path_info = BTreeMap::new();
-    let mut ownership = Ownership::Free;
-    if let Some((node, ids)) = mounts.into_iter().next() {
-        if let Some(flat) = &flat {
-            let mut info: PathInfo = serde_json::from_value(flat.clone()).map_err(|e| fields.error("path_info", e))?;
-            forget_secrets(&mut info.connection_info);
-            info.mount_ids = ids;
-            path_info.insert(node.clone(), info);
-        }
-        ownership = Ownership::Owned {
-            owner: Owner { node, boot: BootId::unknown(), host: None },
-            stage: Stage::Mounted(None),
-        };
-    } else if let Some(mut flat) = flat {
-        // Mounted by a version that wrote no node: the array's exports will tell by whom.
-        if let Some(connection) = flat.get_mut("connection_info") {
-            forget_secrets(connection);
-        }
-        fields.map.insert("legacy_path_info".to_owned(), flat);
-    }
-    let evicted: Vec<(NodeId, Value)> = fields.optional("old_path_info")?.unwrap_or_default();
-    let host: Option<HostName> = None;
-    let quarantine = evicted
-        .into_iter()
-        .map(|(node, _)| {
-            (node, Quarantine { epoch: Epoch(0), boot: BootId::unknown(), host: host.clone(), revoked: true })
-        })
-        .collect();
-    Ok((ownership, path_info, quarantine, Epoch(0)))
-}
-
-/// The earlier plugin wrote CHAP secrets into records; this one never carries them on.
-fn forget_secrets(connection_info: &mut Value) {
-    if let Some(data) = connection_info.get_mut("data").and_then(Value::as_object_mut) {
-        data.retain(|key, _| !key.contains("password"));
-    }
-}
-
 /// `fsOwner`: `uid:gid`.
 fn read_owner(fields: &mut Fields) -> Result<Option<(u32, u32)>, RecordError> {
     let Some(text) = fields.text("fsOwner")? else { return Ok(None) };
@@ -249,63 +203,4 @@ fn read_mode(fields: &mut Fields) -> Result<Option<u32>, RecordError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(text: &str) -> VolumeRecord {
-        VolumeRecord::from_json("/volumes/x", text.as_bytes()).unwrap()
-    }
-
-    const PYTHON: &str = r#"{"status": "", "display_name": "testvol20", "name": "8a2818b7-11e8-4bed-a8f9-b099979be4f9",
-        "id": "8a2818b7-11e8-4bed-a8f9-b099979be4f9", "volume_type": null, "size": 50, "provisioning": "thin", "backend": "DEFAULT",
-        "cpg": "FC_r6", "snap_cpg": "FC_r6", "mount_conflict_delay": 40, "fsOwner": "1001:1002", "fsMode": "0755", "future": {"a": [1]},
-        "node_mount_info": {"node-a": ["id1", "id2"]}, "old_path_info": [["node-b", "{}"]],
-        "path_info": "{\"name\": \"testvol20\", \"path\": \"/dev/dm-2\", \"device_info\": {\"type\": \"block\", \"scsi_wwn\": \"360002ac00000000000004b68000124b7\", \"multipath_id\": \"m\", \"path\": \"/dev/disk/by-id/x\"}, \"connection_info\": {\"data\": {\"auth_password\": \"KJwDxdeLaVAts6Vs\", \"target_luns\": [5]}}, \"mount_dir\": \"/opt/hpe/data/x\"}"}"#;
-
-    #[test]
-    fn a_record_of_the_earlier_plugin_is_migrated_without_loss_and_without_its_secret() {
-        let record = read(PYTHON);
-        let owner = record.ownership.owner().unwrap();
-        assert_eq!(owner.node, NodeId::new("node-a"));
-        assert_eq!(record.path_info[&owner.node].mount_ids, ["id1", "id2"]);
-        assert!(record.quarantine.contains_key(&NodeId::new("node-b")));
-        assert_eq!(record.access, RootAccess { owner: Some((1001, 1002)), mode: Some(0o755) });
-        let text = String::from_utf8(record.to_json()).unwrap();
-        assert!(text.contains("\"future\":{\"a\":[1]}") && !text.contains("KJwDxdeLaVAts6Vs"), "{text}");
-        assert_eq!(read(&text), record);
-    }
-
-    #[test]
-    fn a_flat_path_info_without_a_node_leaves_the_owner_to_the_exports() {
-        let flat = PYTHON.replace(r#""node_mount_info": {"node-a": ["id1", "id2"]},"#, "");
-        let record = read(&flat);
-        assert_eq!(record.ownership, Ownership::Free);
-        assert!(record.rest.contains_key("legacy_path_info"));
-    }
-
-    #[test]
-    fn every_stage_survives_writing_and_reading() {
-        let mut record = read(PYTHON);
-        let owner = record.ownership.owner().unwrap().clone();
-        let attempt = Attempt { lun: crate::array::Lun::try_from(17).unwrap() };
-        for stage in [
-            Stage::Fencing,
-            Stage::Attaching(attempt),
-            Stage::Mounted(Some(attempt)),
-            Stage::Mounted(None),
-            Stage::Releasing(Some(attempt)),
-        ] {
-            record.ownership = Ownership::Owned { owner: owner.clone(), stage };
-            record.burn(&owner.node.clone(), &"worker1".parse().unwrap(), attempt.lun);
-            record.note(&owner.node.clone(), "export");
-            assert_eq!(read(std::str::from_utf8(&record.to_json()).unwrap()), record);
-        }
-    }
-
-    #[test]
-    fn an_unreadable_record_names_its_key_and_field() {
-        let broken = PYTHON.replace("\"size\": 50", "\"size\": \"many\"");
-        let error = VolumeRecord::from_json("/volumes/x", broken.as_bytes()).unwrap_err();
-        assert!(error.to_string().contains("/volumes/x") && error.field == "size", "{error}");
-    }
-}
+mod tests;
