@@ -224,7 +224,7 @@ impl fmt::Display for Fact {
 }
 
 /// A volume in a time line: the digits of its WWN that differ between volumes of one array.
-pub(super) fn short(wwn: &Wwn) -> String {
+pub(crate) fn short(wwn: &Wwn) -> String {
     let digits = wwn.as_str().get(16..24).unwrap_or_default().trim_start_matches('0');
     format!("v{digits}")
 }

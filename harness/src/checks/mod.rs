@@ -25,6 +25,7 @@ pub use chain::ChainChecker;
 pub use epochs::EpochChecker;
 pub use exports::{ExportChecker, ExportRule};
 pub use freeing::FreeingChecker;
+pub(crate) use history::short;
 pub use history::{Fact, FactKind, LifeKey, Phase, RecordFact, WriteFact};
 pub use leaks::{Remains, check_leaks};
 pub use secrets::scan_for_secrets;

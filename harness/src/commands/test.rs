@@ -34,12 +34,12 @@ pub(crate) struct Test {
     /// Scenarios at once, 1 to 64 [default: 8]
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u8).range(1..=64))]
     concurrency: Option<u8>,
-    /// Where the JUnit report goes [default: target/junit/scenarios.xml of the source tree the features are in, else
-    /// hpe3par-lab-scenarios.xml here]
+    /// Where the JUnit report goes [default: junit.xml beside the pages of --report, else target/junit/scenarios.xml of the
+    /// source tree the features are in, else hpe3par-lab-scenarios.xml here]
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
-    /// Write a page for every scenario into this folder, and an index; else only failed ones get a page, in target/report
-    /// of the source tree, or in hpe3par-lab-report here
+    /// Write a page for every scenario into this folder, with an index, JUnit and JSON beside them [default: pages of what
+    /// failed only, in target/report of the source tree, or in hpe3par-lab-report here]
     #[arg(long, value_name = "DIR")]
     report: Option<PathBuf>,
     /// Print the table as JSON instead
@@ -63,7 +63,8 @@ impl Test {
         if let Some(tags) = &tags {
             catalogue.has_some(tags)?;
         }
-        let junit = self.junit.unwrap_or_else(|| usual_junit(&features));
+        let beside = self.report.as_ref().map(|folder| folder.join("junit.xml"));
+        let junit = self.junit.or(beside).unwrap_or_else(|| usual_junit(&features));
         let pages = PageSelection { all: self.report.is_some(), folder: self.report.unwrap_or_else(usual_folder) };
         let bar = spinner("playing the scenarios");
         let selection = Selection {
@@ -115,6 +116,9 @@ fn write_index(folder: &Path, report: &Report) -> Result<()> {
     let page = index("Acceptance scenarios", &report.pages().iter().map(entry).collect::<Vec<_>>());
     std::fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
     std::fs::write(&file, page).with_context(|| format!("writing {}", file.display()))?;
+    let rows = folder.join("scenarios.json");
+    std::fs::write(&rows, serde_json::to_string_pretty(&report.rows())?)
+        .with_context(|| format!("writing {}", rows.display()))?;
     let _ = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("pages: {}\n", shown(&file)));
     Ok(())
 }

@@ -8,12 +8,15 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
+use crate::checks::{Fact, FactKind};
 use crate::cluster::lab::Lab;
+use crate::report::{Finding, Outcome, Scene, Story, Timeline};
 use crate::scenarios::holder::Holder;
 use crate::scenarios::stage::{Patience, Stage, Where};
 
 pub use narrator::Narrator;
 
+const TITLE: &str = "A volume changes its node by force, and nothing is lost";
 const VOLUME: &str = "db";
 const OLD: &str = "worker1";
 const NEW: &str = "worker2";
@@ -25,13 +28,15 @@ pub struct Demonstration {
     narrator: Narrator,
     delay: u64,
     told: usize,
+    scenes: Vec<Scene>,
+    said: Vec<Fact>,
 }
 
 impl Demonstration {
     /// A demonstration that has not begun. `delay` is the conflict delay in seconds.
     #[must_use]
     pub fn new(narrator: Narrator, delay: u64) -> Self {
-        Self { stage: Stage::default(), narrator, delay, told: 0 }
+        Self { stage: Stage::default(), narrator, delay, told: 0, scenes: Vec::new(), said: Vec::new() }
     }
 
     /// The lab it runs on.
@@ -68,11 +73,33 @@ impl Demonstration {
         judged
     }
 
+    /// The time line of the demonstration, once it has ended; `failure` is what did not go as it should.
+    #[must_use]
+    pub fn timeline(&mut self, failure: Option<&str>) -> Option<Timeline> {
+        let (mut recording, broken) = self.stage.take_recording()?;
+        recording.scenes.append(&mut self.scenes);
+        recording.facts.append(&mut self.said);
+        let end = recording.scenes.last().map(|scene| scene.at).unwrap_or_default();
+        let mut findings: Vec<Finding> = broken.iter().map(Finding::from).collect();
+        if let (Some(failure), true) = (failure, findings.is_empty()) {
+            findings.push(Finding {
+                at: end.into(),
+                code: "failed".to_owned(),
+                rule: "The demonstration plays to its end.".to_owned(),
+                explanation: failure.to_owned(),
+                before: Vec::new(),
+            });
+        }
+        let outcome = if findings.is_empty() { Outcome::Passed } else { Outcome::Failed };
+        let about = vec![("repeat with".to_owned(), format!("hpe3par-lab demo --delay {}", self.delay))];
+        Some(recording.timeline(Story { title: TITLE.to_owned(), outcome, about, findings }))
+    }
+
     async fn set_up(&mut self) -> Result<()> {
         let begun = tokio::time::Instant::now();
         self.stage.set_up(2).await?;
         let lab = self.stage.lab()?;
-        self.narrator.title("A volume changes its node by force, and nothing is lost");
+        self.narrator.title(TITLE);
         self.narrator.plain(&format!("etcd         {}", lab.etcd().endpoint()));
         self.narrator.plain(&format!("array        {} and SSH at {}", lab.array().wsapi_url(), lab.array().ssh_addr()));
         self.narrator.plain("two workers  the production plugin twice, each with its own socket, on a simulated machine");
@@ -84,7 +111,7 @@ impl Demonstration {
     }
 
     async fn worker1_has_the_volume(&mut self) -> Result<()> {
-        self.narrator.chapter("worker1 has the volume");
+        self.chapter("worker1 has the volume");
         self.stage.create(VOLUME, &[("mountConflictDelay", &self.delay.to_string())]).await?;
         self.stage.have_mounted(&web(), OLD, VOLUME).await?;
         self.tell()?;
@@ -95,14 +122,14 @@ impl Demonstration {
     }
 
     async fn worker1_is_cut_off(&mut self) -> Result<()> {
-        self.narrator.chapter("worker1 loses its management network; its storage network still works");
+        self.chapter("worker1 loses its management network; its storage network still works");
         self.stage.cut(OLD, Where::Etcd, true)?;
         self.stage.cut(OLD, Where::Management, true)?;
         self.say(OLD, "no etcd, no array management; nobody can ask it to let go")
     }
 
     async fn worker2_takes_the_volume(&mut self) -> Result<()> {
-        self.narrator.chapter(&format!("worker2 is asked to mount it; conflict delay {} s", self.delay));
+        self.chapter(&format!("worker2 is asked to mount it; conflict delay {} s", self.delay));
         let begun = tokio::time::Instant::now();
         self.stage.begin_mount(&api(), NEW, VOLUME)?;
         if self.delay > 0 {
@@ -122,11 +149,11 @@ impl Demonstration {
     }
 
     async fn worker1_finds_itself_fenced(&mut self) -> Result<()> {
-        self.narrator.chapter("worker1 goes on writing, and the array does not take it");
+        self.chapter("worker1 goes on writing, and the array does not take it");
         self.stage.write_is_refused(&web()).await?;
         self.tell()?;
         self.say(OLD, "its flush hangs in a queueing multipath map: this is the write that must never arrive")?;
-        self.narrator.chapter("worker1's network returns");
+        self.chapter("worker1's network returns");
         self.stage.die(&web()).await?;
         self.stage.cut(OLD, Where::Etcd, false)?;
         self.stage.cut(OLD, Where::Management, false)?;
@@ -140,7 +167,7 @@ impl Demonstration {
     }
 
     async fn worker1_gets_the_volume_back(&mut self) -> Result<()> {
-        self.narrator.chapter("worker1 gets the volume back, the moment where a stale cache would strike");
+        self.chapter("worker1 gets the volume back, the moment where a stale cache would strike");
         self.stage.stop(&api(), NEW).await?;
         self.stage.succeeded(None)?;
         self.stage.mount(&web(), OLD, VOLUME, Patience::UntilItSucceeds).await?;
@@ -152,7 +179,7 @@ impl Demonstration {
 
     fn tell_ledger(&mut self) -> Result<()> {
         self.tell()?;
-        self.narrator.chapter("what the array's ledger says");
+        self.chapter("what the array's ledger says");
         let history = self.stage.lab()?.witness().history();
         for line in verdict::of(&history) {
             self.narrator.plain(&line);
@@ -170,8 +197,16 @@ impl Demonstration {
         Ok(())
     }
 
+    /// A new chapter, on the terminal and for the page.
+    fn chapter(&mut self, text: &str) {
+        let at = self.stage.lab().map(|lab| lab.witness().now()).unwrap_or_default();
+        self.scenes.push(Scene { at, text: text.to_owned(), failed: false });
+        self.narrator.chapter(text);
+    }
+
     fn say(&mut self, who: &str, what: &str) -> Result<()> {
         let now = self.stage.lab()?.array().handle().now();
+        self.said.push(Fact { at: now, kind: FactKind::Note { who: who.to_owned(), what: what.to_owned() } });
         self.narrator.event(now, who, what);
         Ok(())
     }

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::recording::{Call, Command, Recording};
 use super::timeline::{Answer, AnswerKind, Item, Lane, What};
+use super::words::mentions;
 
 /// Bodies and answers are shown up to this many characters.
 const LONGEST: usize = 2_000;
@@ -62,16 +63,6 @@ fn of_command(command: &Command, recording: &Recording) -> Item {
             reads: command.reads,
         },
     }
-}
-
-/// Whether a name is in a text as a whole word.
-fn mentions(text: &str, name: &str) -> bool {
-    let part_of_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
-    text.match_indices(name).any(|(at, _)| {
-        let before = text.get(..at).and_then(|text| text.chars().next_back());
-        let after = text.get(at + name.len()..).and_then(|text| text.chars().next());
-        !before.is_some_and(part_of_name) && !after.is_some_and(part_of_name)
-    })
 }
 
 /// The name of a volume that is known by its name only.

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use hpe3par_docker_plugin::array::Wwn;
+
 use super::recording::{Recording, Story};
-use super::timeline::{Chapter, FORMAT, Item, Lane, Moment, Timeline, VolumeEntry};
-use super::{calls, lives};
+use super::timeline::{Chapter, FORMAT, Finding, Item, Lane, Moment, Timeline, VolumeEntry};
+use super::{calls, lives, words};
+use crate::checks::short;
 
 impl Recording {
     /// The time line of this run.
@@ -18,6 +21,7 @@ impl Recording {
             .iter()
             .map(|scene| Chapter { at: scene.at.into(), text: scene.text.clone(), failed: scene.failed })
             .collect::<Vec<_>>();
+        let findings: Vec<Finding> = story.findings.into_iter().map(|finding| self.with_names(finding)).collect();
         let ends =
             items.iter().map(|item| item.end.unwrap_or(item.at)).chain(chapters.iter().map(|chapter| chapter.at));
         Timeline {
@@ -25,12 +29,12 @@ impl Recording {
             title: story.title,
             outcome: story.outcome,
             about: story.about,
-            length: ends.chain(story.findings.iter().map(|finding| finding.at)).max().unwrap_or(Moment(0)),
+            length: ends.chain(findings.iter().map(|finding| finding.at)).max().unwrap_or(Moment(0)),
             nodes: self.all_nodes(&items),
             volumes: self.volumes(&items),
             chapters,
             items,
-            findings: story.findings,
+            findings,
         }
     }
 
@@ -51,11 +55,26 @@ impl Recording {
         let ids: BTreeSet<&String> = items.iter().filter_map(|item| item.volume.as_ref()).collect();
         let name = |id: &str| {
             let known = self.names.iter().find(|(wwn, _)| wwn.to_string() == id);
-            known.map_or_else(|| calls::name_of_nameless(id).to_owned(), |(_, name)| name.clone())
+            let unnamed =
+                || id.parse::<Wwn>().map_or_else(|_| calls::name_of_nameless(id).to_owned(), |wwn| short(&wwn));
+            known.map_or_else(unnamed, |(_, name)| name.clone())
         };
         let mut volumes: Vec<VolumeEntry> =
             ids.into_iter().map(|id| VolumeEntry { id: id.clone(), name: name(id) }).collect();
         volumes.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
         volumes
+    }
+
+    /// Checkers call volumes by the digits that differ; people know them by name.
+    fn with_names(&self, finding: Finding) -> Finding {
+        let named = |text: String| {
+            let pairs = self.names.iter().map(|(wwn, name)| (short(wwn), name));
+            pairs.fold(text, |text, (short, name)| words::replaced(&text, &short, name))
+        };
+        Finding {
+            explanation: named(finding.explanation),
+            before: finding.before.into_iter().map(named).collect(),
+            ..finding
+        }
     }
 }

@@ -20,7 +20,7 @@ const NAME_AT_MOST: usize = 100;
 #[derive(Debug, Error)]
 pub enum ReadError {
     /// It cannot be read.
-    #[error("{}: {source}", file.display())]
+    #[error("cannot read {}", file.display())]
     Unreadable {
         /// The file.
         file: PathBuf,
@@ -29,7 +29,7 @@ pub enum ReadError {
     },
     /// It is not the JSON of a time line.
     #[error(
-        "{} is no time line of hpe3par-lab: {source}; name a JSON file that test, demo or simulate wrote beside a page",
+        "{} is no time line of hpe3par-lab; name a JSON file that test, demo or simulate wrote beside a page",
         file.display()
     )]
     NoTimeline {

@@ -12,6 +12,7 @@ mod index;
 mod lives;
 mod recording;
 mod timeline;
+mod words;
 
 #[cfg(test)]
 mod tests;

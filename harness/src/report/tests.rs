@@ -249,3 +249,11 @@ fn the_list_of_pages_names_failures_first_and_escapes_titles() {
     assert!(list.contains("1 passed, 1 failed") && !list.contains("<script"));
     assert!(list.find("&lt;script").unwrap() < list.find("good.html").unwrap());
 }
+
+#[test]
+fn violations_call_volumes_by_their_names() {
+    let violation = Violation::new(Invariant::S1OneHost, Duration::ZERO, "volume v1 can be written by a and b");
+    let findings = vec![Finding::from(&violation)];
+    let timeline = recording(Vec::new()).timeline(Story { findings, ..story("names") });
+    assert_eq!(timeline.findings[0].explanation, "volume db can be written by a and b");
+}

@@ -154,7 +154,10 @@ impl Pages {
             return;
         }
         let title = format!("{}: {}", feature.name, scenario.name);
-        let file = wanted.folder.join(file_name(&format!("{} {} line {}", feature.name, scenario.name, place.1)));
+        let book = feature.path.as_deref().and_then(Path::file_stem).map(|stem| stem.to_string_lossy().into_owned());
+        let book = book.unwrap_or_else(|| feature.name.clone());
+        // The line comes before the name, which may be cut: examples of an outline share their name.
+        let file = wanted.folder.join(file_name(&format!("{book} {} {}", place.1, scenario.name)));
         let about = about(feature, scenario);
         match write(recording, told, &broken, title.clone(), about, &file) {
             Ok(()) => self.left.state().written.push(WrittenPage { title, passed, file }),

@@ -14,7 +14,7 @@ const KINDS = {
   refused: { name: 'Writes refused', sign: '✕', about: 'a write the array did not take', shown: true },
   fault: { name: 'Faults', sign: '▨', about: 'something was broken on purpose, and for how long', shown: true },
   step: { name: 'Steps', sign: '|', about: 'what a node, a plugin or the array did on the way', shown: true },
-  command: { name: 'Array changes', sign: '|', about: 'a request that changes the array, or was refused or spoiled', shown: true },
+  command: { name: 'Array changes', sign: '|', about: 'a request that changes the array, or was spoiled by a fault', shown: true },
   query: { name: 'Array queries', sign: '|', about: 'a request that only reads the array', shown: false },
 };
 const PHASES = { fencing: 'other exports are being removed', attaching: 'being exported and attached', mounted: 'mounted', releasing: 'being released' };
@@ -29,7 +29,7 @@ const items = timeline.items;
 items.forEach((item, index) => {
   item.index = index;
   item.sort = item.kind === 'write' ? (item.accepted ? 'accepted' : 'refused')
-    : item.kind === 'command' && item.reads && item.outcome === 'done' ? 'query' : item.kind;
+    : item.kind === 'command' && item.reads && !item.outcome.startsWith('FAULT') ? 'query' : item.kind;
 });
 const findings = timeline.findings;
 const lastTime = Math.max(timeline.length, 1, ...findings.map((finding) => finding.at));

@@ -4,6 +4,7 @@ const overview = document.getElementById('overview');
 const ruler = document.getElementById('ruler');
 const scroller = document.getElementById('scroll');
 const canvas = document.getElementById('lanes');
+const depth = document.getElementById('depth');
 const GUTTER = 156;
 const BAR = 14;
 const FONT = '11px system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif';
@@ -106,7 +107,10 @@ function paintBar(paint, item, y, tall) {
       paint.setLineDash([]);
       ink = '--ink';
     }
-    if (item.stopped !== undefined) paintTail(paint, item, top, full);
+    if (item.stopped !== undefined) {
+      paintTail(paint, item, top, full);
+      room = extent(item.at, item.stopped) ?? { left, width: 0 };
+    }
   }
   if (item.end === undefined && width > 6) fade(paint, left + width, top);
   const inner = Math.max(room.left, GUTTER) + 5;
@@ -225,7 +229,7 @@ function paintLane(paint, lane) {
   if (!folded.has(lane.name)) {
     paint.fillStyle = colour('--soft');
     for (const row of lane.rows) paint.fillRect(GUTTER, row.y + row.tall - 0.5, width, 0.7);
-    lane.rows.forEach((row) => paintRow(paint, row));
+    lane.rows.filter(isInSight).forEach((row) => paintRow(paint, row));
   } else {
     paint.globalAlpha = 0.6;
     lane.rows.forEach((row) => paintRow(paint, row));
@@ -278,16 +282,26 @@ function paintSelection(paint) {
   }
 }
 
+/** Lanes are painted only where they are in view: a canvas as deep as all of them would be too large for a browser. */
 function paintLanes() {
-  const height = Math.max(lanes.height, scroller.clientHeight - 1);
-  const paint = sized(canvas, height);
+  const [top, deep] = [scroller.scrollTop, scroller.clientHeight];
+  depth.style.height = `${lanes.height}px`;
+  const paint = sized(canvas, deep);
+  canvas.style.marginBottom = `${-deep}px`;
+  paint.translate(0, -top);
   hits = [];
+  const inSight = lanes.filter((lane) => lane.y < top + deep && lane.y + lane.height > top);
+  const height = Math.max(lanes.height, top + deep);
   timeline.chapters.forEach((chapter) => vertical(paint, chapter.at, chapter.failed ? '--bad' : '--line', height, [2, 3]));
-  lanes.forEach((lane) => paintLane(paint, lane));
+  inSight.forEach((lane) => paintLane(paint, lane));
   findings.forEach((finding) => vertical(paint, finding.at, '--bad', height));
   if (marked.pointer !== null) vertical(paint, marked.pointer, '--faint', height, [1, 3]);
   paintSelection(paint);
-  lanes.forEach((lane) => paintGutter(paint, lane));
+  inSight.forEach((lane) => paintGutter(paint, lane));
   paint.fillStyle = colour('--line');
   paint.fillRect(GUTTER - 1, 0, 1, height);
+}
+
+function isInSight(row) {
+  return row.y < scroller.scrollTop + scroller.clientHeight && row.y + row.tall > scroller.scrollTop;
 }

@@ -134,16 +134,16 @@ function onKey(event) {
 }
 
 function hitAt(event) {
-  const { left, top } = canvas.getBoundingClientRect();
-  const [x, y] = [event.clientX - left, event.clientY - top];
+  const { left, top } = scroller.getBoundingClientRect();
+  const [x, y] = [event.clientX - left, event.clientY - top + scroller.scrollTop];
   if (x < GUTTER) return null;
   const marks = hits.findLast((hit) => x >= hit.x - 1 && x <= hit.x + hit.width + 1 && y >= hit.y && y < hit.y + hit.height);
   return marks?.item ?? null;
 }
 
 function laneAt(event) {
-  const { left, top } = canvas.getBoundingClientRect();
-  const y = event.clientY - top;
+  const { left, top } = scroller.getBoundingClientRect();
+  const y = event.clientY - top + scroller.scrollTop;
   const over = lanes.find((lane) => y >= lane.y && y < lane.y + HEAD);
   return event.clientX - left < GUTTER ? over : undefined;
 }
@@ -229,6 +229,7 @@ function listenToPointer() {
     tell(item, event);
     repaint();
   });
+  scroller.addEventListener('scroll', repaint, { passive: true });
   scroller.addEventListener('pointerleave', () => { marked.pointer = marked.hovered = null; tell(null); repaint(); });
 }
 

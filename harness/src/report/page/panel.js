@@ -193,13 +193,13 @@ function tell(item, event) {
 }
 
 function buildHelp() {
-  const keys = make('dl');
-  for (const [key, [what]] of Object.entries(KEYS)) keys.append(make('dt', {}, make('kbd', {}, key.replace('Arrow', '').replace('0', '0'))), make('dd', {}, what));
+  const keys = make('dl', { class: 'keys' });
+  for (const [key, [what]] of Object.entries(KEYS)) keys.append(make('dt', {}, make('kbd', {}, key.replace('Arrow', ''))), make('dd', {}, what));
   keys.append(make('dt', {}, make('kbd', {}, 'Shift Left / Right')), make('dd', {}, 'move the view'));
   const signs = make('dl');
   for (const kind of Object.values(KINDS)) signs.append(make('dt', {}, kind.name), make('dd', {}, kind.about));
   signs.append(make('dt', {}, 'Epoch bars'), make('dd', {}, 'striped: other exports are being removed; pale: attaching or releasing; full: mounted'));
   signs.append(make('dt', {}, 'Mount bars'), make('dd', {}, 'striped: the filesystem was shut down or aborted, nothing more is written back'));
   const close = make('button', { type: 'button', onclick: () => byId('help').close() }, 'Close');
-  byId('help').replaceChildren(make('h2', {}, 'How to read this page'), signs, make('h3', {}, 'Keys'), keys, close);
+  byId('help').replaceChildren(make('h2', {}, 'How to read this page', close), signs, make('h3', {}, 'Keys'), keys);
 }
