@@ -64,20 +64,20 @@ impl ByHand {
     fn takeover(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some((first, socket)) = self.sockets.first() else { return Ok(()) };
         writeln!(f, "A volume, mounted on {first}:")?;
-        call(f, socket, "Create", r#"{"Name":"db","Opts":{"size":"1","mountConflictDelay":"5"}}"#)?;
-        call(f, socket, "Mount", &format!(r#"{{"Name":"db","ID":"{FIRST_ID}"}}"#))?;
+        call(f, socket, "Create", r#"{"Name":"orders","Opts":{"size":"1","mountConflictDelay":"5"}}"#)?;
+        call(f, socket, "Mount", &format!(r#"{{"Name":"orders","ID":"{FIRST_ID}"}}"#))?;
         let (last, id) = match self.sockets.get(1) {
             Some((second, other)) => {
                 writeln!(f, "{second} takes it over, after the 5 s it gives {first} to let go:")?;
-                call(f, other, "Mount", &format!(r#"{{"Name":"db","ID":"{SECOND_ID}"}}"#))?;
+                call(f, other, "Mount", &format!(r#"{{"Name":"orders","ID":"{SECOND_ID}"}}"#))?;
                 (other, SECOND_ID)
             }
             None => (socket, FIRST_ID),
         };
         writeln!(f, "Who has it now, and the end of it:")?;
-        call(f, last, "Get", r#"{"Name":"db"}"#)?;
-        call(f, last, "Unmount", &format!(r#"{{"Name":"db","ID":"{id}"}}"#))?;
-        call(f, last, "Remove", r#"{"Name":"db"}"#)
+        call(f, last, "Get", r#"{"Name":"orders"}"#)?;
+        call(f, last, "Unmount", &format!(r#"{{"Name":"orders","ID":"{id}"}}"#))?;
+        call(f, last, "Remove", r#"{"Name":"orders"}"#)
     }
 
     fn looking(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
