@@ -33,6 +33,7 @@ items.forEach((item, index) => {
 });
 const findings = timeline.findings;
 const lastTime = Math.max(timeline.length, 1, ...findings.map((finding) => finding.at));
+const firstTime = items.reduce((first, item) => Math.min(first, item.at), lastTime);
 const endOf = (item) => item.end ?? (isBar(item) ? lastTime : item.at);
 
 /** Lasts, or would have lasted had the run not ended. */

@@ -32,7 +32,8 @@ function pan(share) {
   const by = (view.to - view.from) * share;
   show(view.from + by, view.to + by);
 }
-const fit = () => show(-lastTime * 0.015, lastTime * 1.015);
+/** The whole run, from the first thing that happened. */
+const fit = () => show(firstTime - (lastTime - firstTime) * 0.02, lastTime + (lastTime - firstTime) * 0.02);
 
 /** Brings an item into view: its time and its row. */
 function reveal(item) {
