@@ -197,7 +197,9 @@ impl Progress {
             Scenario::Started => self.report.begin(place, at),
             Scenario::Background(step, Step::Failed(_, _, _, error))
             | Scenario::Step(step, Step::Failed(_, _, _, error)) => {
-                self.report.fail(&place, format!("{} {}: {error}", step.keyword.trim(), step.value));
+                // The framework tells of every failed step that it panicked; nobody has to know.
+                let why = error.to_string().replace("Step panicked. Captured output: ", "");
+                self.report.fail(&place, format!("{} {}: {why}", step.keyword.trim(), step.value));
             }
             Scenario::Background(step, Step::Skipped) | Scenario::Step(step, Step::Skipped) => {
                 self.report.fail(&place, format!("no step is defined for '{}'", step.value));
