@@ -1,13 +1,13 @@
-//! The record as JSON: reading what this plugin and the earlier one wrote, writing what both can keep.
+//! Reading a record, of this plugin or of the earlier one, field by field: every field that cannot be read is named.
 
 use std::collections::BTreeMap;
 
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use thiserror::Error;
 
-use super::earlier_plugin;
 use super::{Attempt, Ownership, PathInfo, Quarantine, Stage, VolumeRecord};
+use super::{earlier_plugin, written};
 use crate::node::{NodeId, RootAccess};
 use crate::volume::names::{ArrayVolumeName, VolumeId};
 use crate::volume::record::Epoch;
@@ -68,6 +68,13 @@ impl VolumeRecord {
     /// # Errors
     /// Names the record and the field that cannot be read.
     pub fn from_json(key: &str, bytes: &[u8]) -> Result<Self, RecordError> {
+        match written::read(bytes) {
+            Some(record) => Ok(record),
+            None => Self::read_field_by_field(key, bytes),
+        }
+    }
+
+    fn read_field_by_field(key: &str, bytes: &[u8]) -> Result<Self, RecordError> {
         let whole = |reason: String| RecordError { key: key.to_owned(), field: "(whole record)".to_owned(), reason };
         let value: Value = serde_json::from_slice(bytes).map_err(|e| whole(e.to_string()))?;
         let Value::Object(map) = value else { return Err(whole("not a JSON object".to_owned())) };
@@ -105,62 +112,15 @@ impl VolumeRecord {
             rest: fields.map,
         })
     }
-
-    /// Writes the record. Fields this plugin does not know are written as they were read.
-    #[must_use]
-    pub fn to_json(&self) -> Vec<u8> {
-        let mut map = self.rest.clone();
-        let mut put = |key: &str, value: Value| {
-            map.insert(key.to_owned(), value);
-        };
-        put("id", json!(self.id));
-        put("name", json!(self.id));
-        put("display_name", json!(self.display_name));
-        put("3par_vol_name", json!(self.array_name.as_str()));
-        put("backend", json!(self.backend));
-        put("size", json!(self.size_gib));
-        put("provisioning", json!(self.provisioning));
-        put("cpg", json!(self.cpg));
-        put("snap_cpg", json!(self.snap_cpg));
-        put("mount_conflict_delay", json!(self.mount_conflict_delay));
-        put("fsOwner", json!(self.access.owner.map(|(user, group)| format!("{user}:{group}"))));
-        put("fsMode", json!(self.access.mode.map(|mode| format!("{mode:04o}"))));
-        put("lifecycle", json!(self.lifecycle));
-        put("wwn", json!(self.wwn));
-        put("format", json!(self.format));
-        put("path_info", json!(self.path_info));
-        put("fencing", self.fencing_json());
-        Value::Object(map).to_string().into_bytes()
-    }
-
-    fn fencing_json(&self) -> Value {
-        let stage = match self.ownership.stage() {
-            None => "free",
-            Some(Stage::Fencing) => "fencing",
-            Some(Stage::Attaching(_)) => "attaching",
-            Some(Stage::Mounted(_)) => "mounted",
-            Some(Stage::Releasing(_)) => "releasing",
-        };
-        let phase = if self.takeover.is_some() { "conflict" } else { stage };
-        json!({
-            "epoch": self.epoch,
-            "owner": self.ownership.owner(),
-            "phase": phase,
-            "stage": stage,
-            "attempt": self.ownership.stage().and_then(Stage::attempt),
-            "takeover": self.takeover,
-            "quarantine": self.quarantine,
-            "burned_luns": self.burned_luns,
-            "steps": self.steps,
-        })
-    }
 }
 
 pub(super) type OwnershipFields = (Ownership, BTreeMap<NodeId, PathInfo>, BTreeMap<NodeId, Quarantine>, Epoch);
 
 /// Reads `fencing` and `path_info`; a record without `fencing` was written by the earlier plugin.
 fn read_ownership(fields: &mut Fields) -> Result<OwnershipFields, RecordError> {
-    let Some(fencing) = fields.optional::<Map<String, Value>>("fencing")? else { return earlier_plugin::ownership(fields) };
+    let Some(fencing) = fields.optional::<Map<String, Value>>("fencing")? else {
+        return earlier_plugin::ownership(fields);
+    };
     let mut fencing = Fields { map: fencing, key: fields.key.clone() };
     let stage: String = fencing.required("stage")?;
     let attempt: Option<Attempt> = fencing.optional("attempt")?;
@@ -192,8 +152,13 @@ fn read_ownership(fields: &mut Fields) -> Result<OwnershipFields, RecordError> {
 /// `fsOwner`: `uid:gid`.
 fn read_owner(fields: &mut Fields) -> Result<Option<(u32, u32)>, RecordError> {
     let Some(text) = fields.text("fsOwner")? else { return Ok(None) };
-    let parts = text.split_once(':').and_then(|(user, group)| Some((user.parse().ok()?, group.parse().ok()?)));
-    parts.map(Some).ok_or_else(|| fields.error("fsOwner", "not uid:gid"))
+    parse_owner(&text).map(Some).ok_or_else(|| fields.error("fsOwner", "not uid:gid"))
+}
+
+/// `uid:gid`.
+pub(super) fn parse_owner(text: &str) -> Option<(u32, u32)> {
+    let (user, group) = text.split_once(':')?;
+    Some((user.parse().ok()?, group.parse().ok()?))
 }
 
 /// `fsMode`: octal text.

@@ -1,3 +1,4 @@
+use super::super::{Owner, Takeover};
 use super::*;
 
 fn read(text: &str) -> VolumeRecord {
@@ -38,7 +39,10 @@ fn every_stage_survives_writing_and_reading() {
         record.ownership = Ownership::Owned { owner: owner.clone(), stage };
         record.burn(&owner.node.clone(), &"worker1".parse().unwrap(), attempt.lun);
         record.note(&owner.node.clone(), "export");
-        assert_eq!(read(std::str::from_utf8(&record.to_json()).unwrap()), record);
+        record.takeover = Some(Takeover { by: owner.node.clone(), of_epoch: record.epoch, delay: 3 });
+        let written = record.to_json();
+        assert_eq!(written::read(&written).as_ref(), Some(&record));
+        assert_eq!(VolumeRecord::read_field_by_field("/volumes/x", &written).as_ref(), Ok(&record));
     }
 }
 

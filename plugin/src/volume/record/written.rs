@@ -1,0 +1,232 @@
+//! The JSON this version writes, written and read without a detour over a tree of values.
+//!
+//! Every node reads every record at every change of it, so this is the busiest code of the plugin. What does not have exactly
+//! this shape (a record of the earlier plugin, a field out of range) is left to [`reading`](super::reading), which says what
+//! is wrong with it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::ser::SerializeMap as _;
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::{Map, Value};
+
+use super::reading::parse_owner;
+use super::{
+    Attempt, Epoch, Format, Lifecycle, Owner, Ownership, PathInfo, Quarantine, Stage, Step, Takeover, VolumeRecord,
+    recent,
+};
+use crate::array::{CpgName, HostName, Lun, Wwn};
+use crate::node::{NodeId, RootAccess};
+use crate::volume::names::{ArrayVolumeName, VolumeId, VolumeName};
+
+/// Names of the fields written here; everything else in a record is somebody else's and is written as it was read.
+const WRITTEN: [&str; 17] = [
+    "id",
+    "name",
+    "display_name",
+    "3par_vol_name",
+    "backend",
+    "size",
+    "provisioning",
+    "cpg",
+    "snap_cpg",
+    "mount_conflict_delay",
+    "fsOwner",
+    "fsMode",
+    "lifecycle",
+    "wwn",
+    "format",
+    "path_info",
+    "fencing",
+];
+/// Fields of `fencing` that an older version may have kept beside it.
+const MOVED: [&str; 3] = ["takeover", "burned_luns", "steps"];
+
+impl VolumeRecord {
+    /// Writes the record. Fields this plugin does not know are written as they were read.
+    #[must_use]
+    pub fn to_json(&self) -> Vec<u8> {
+        let bytes = Text(self).to_string().into_bytes();
+        recent::keep(&bytes, self);
+        bytes
+    }
+}
+
+/// The record as text; every name in it is a string and every value a text, a number or a list, so writing cannot fail.
+struct Text<'r>(&'r VolumeRecord);
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&serde_json::to_string(self.0).map_err(|_| fmt::Error)?)
+    }
+}
+
+impl Serialize for VolumeRecord {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("id", &self.id)?;
+        map.serialize_entry("name", &self.id)?;
+        map.serialize_entry("display_name", &self.display_name)?;
+        map.serialize_entry("3par_vol_name", self.array_name.as_str())?;
+        map.serialize_entry("backend", &self.backend)?;
+        map.serialize_entry("size", &self.size_gib)?;
+        map.serialize_entry("provisioning", &self.provisioning)?;
+        map.serialize_entry("cpg", &self.cpg)?;
+        map.serialize_entry("snap_cpg", &self.snap_cpg)?;
+        map.serialize_entry("mount_conflict_delay", &self.mount_conflict_delay)?;
+        map.serialize_entry("fsOwner", &self.access.owner.map(|(user, group)| format!("{user}:{group}")))?;
+        map.serialize_entry("fsMode", &self.access.mode.map(|mode| format!("{mode:04o}")))?;
+        map.serialize_entry("lifecycle", &self.lifecycle)?;
+        map.serialize_entry("wwn", &self.wwn)?;
+        map.serialize_entry("format", &self.format)?;
+        map.serialize_entry("path_info", &self.path_info)?;
+        map.serialize_entry("fencing", &WrittenFencing::of(self))?;
+        for (field, value) in self.rest.iter().filter(|(field, _)| !WRITTEN.contains(&field.as_str())) {
+            map.serialize_entry(field, value)?;
+        }
+        map.end()
+    }
+}
+
+/// `fencing` as it is written.
+#[derive(Serialize)]
+struct WrittenFencing<'r> {
+    epoch: Epoch,
+    owner: Option<&'r Owner>,
+    phase: &'static str,
+    stage: &'static str,
+    attempt: Option<Attempt>,
+    takeover: Option<&'r Takeover>,
+    quarantine: &'r BTreeMap<NodeId, Quarantine>,
+    burned_luns: &'r BTreeMap<NodeId, Vec<(HostName, Lun)>>,
+    steps: &'r [Step],
+}
+
+impl<'r> WrittenFencing<'r> {
+    fn of(record: &'r VolumeRecord) -> Self {
+        let stage = match record.ownership.stage() {
+            None => "free",
+            Some(Stage::Fencing) => "fencing",
+            Some(Stage::Attaching(_)) => "attaching",
+            Some(Stage::Mounted(_)) => "mounted",
+            Some(Stage::Releasing(_)) => "releasing",
+        };
+        Self {
+            epoch: record.epoch,
+            owner: record.ownership.owner(),
+            phase: if record.takeover.is_some() { "conflict" } else { stage },
+            stage,
+            attempt: record.ownership.stage().and_then(Stage::attempt),
+            takeover: record.takeover.as_ref(),
+            quarantine: &record.quarantine,
+            burned_luns: &record.burned_luns,
+            steps: &record.steps,
+        }
+    }
+}
+
+/// A record as this version wrote it.
+#[derive(Deserialize)]
+struct Record {
+    id: VolumeId,
+    display_name: VolumeName,
+    #[serde(rename = "3par_vol_name")]
+    array_name: String,
+    backend: String,
+    size: u64,
+    provisioning: String,
+    cpg: Option<CpgName>,
+    snap_cpg: Option<CpgName>,
+    mount_conflict_delay: Option<u64>,
+    #[serde(rename = "fsOwner")]
+    owner: Option<String>,
+    #[serde(rename = "fsMode")]
+    mode: Option<String>,
+    lifecycle: Lifecycle,
+    wwn: Option<Wwn>,
+    format: Format,
+    path_info: BTreeMap<NodeId, PathInfo>,
+    fencing: Fencing,
+    #[serde(flatten)]
+    rest: Map<String, Value>,
+}
+
+/// `fencing` as this version wrote it.
+#[derive(Deserialize)]
+struct Fencing {
+    epoch: Epoch,
+    owner: Option<Owner>,
+    stage: String,
+    attempt: Option<Attempt>,
+    takeover: Option<Takeover>,
+    quarantine: BTreeMap<NodeId, Quarantine>,
+    burned_luns: BTreeMap<NodeId, Vec<(HostName, Lun)>>,
+    steps: Vec<Step>,
+}
+
+/// Reads a record of exactly the shape this version writes; `None` for any other.
+pub(super) fn read(bytes: &[u8]) -> Option<VolumeRecord> {
+    if let Some(record) = recent::find(bytes) {
+        return Some(record);
+    }
+    let record = parse(bytes)?;
+    recent::keep(bytes, &record);
+    Some(record)
+}
+
+fn parse(bytes: &[u8]) -> Option<VolumeRecord> {
+    let record: Record = serde_json::from_slice(bytes).ok()?;
+    let texts = [&record.backend, &record.provisioning];
+    if texts.iter().any(|text| text.is_empty()) || MOVED.iter().any(|field| record.rest.contains_key(*field)) {
+        return None;
+    }
+    let owner = match &record.owner {
+        Some(text) => Some(parse_owner(text)?),
+        None => None,
+    };
+    let mode = match &record.mode {
+        Some(text) => Some(u32::from_str_radix(text, 8).ok()?),
+        None => None,
+    };
+    let ownership = record.fencing.ownership()?;
+    let fencing = record.fencing;
+    Some(VolumeRecord {
+        id: record.id,
+        display_name: record.display_name,
+        array_name: ArrayVolumeName::try_from(record.array_name).ok()?,
+        backend: record.backend,
+        size_gib: record.size,
+        provisioning: record.provisioning,
+        cpg: record.cpg,
+        snap_cpg: record.snap_cpg,
+        mount_conflict_delay: record.mount_conflict_delay,
+        access: RootAccess { owner, mode },
+        lifecycle: record.lifecycle,
+        wwn: record.wwn,
+        format: record.format,
+        path_info: record.path_info,
+        epoch: fencing.epoch,
+        ownership,
+        takeover: fencing.takeover,
+        quarantine: fencing.quarantine,
+        burned_luns: fencing.burned_luns,
+        steps: fencing.steps,
+        rest: record.rest,
+    })
+}
+
+impl Fencing {
+    /// `None` when the stage is unknown or lacks what belongs to it.
+    fn ownership(&self) -> Option<Ownership> {
+        let stage = match (self.stage.as_str(), self.attempt) {
+            ("free", _) => return Some(Ownership::Free),
+            ("fencing", _) => Stage::Fencing,
+            ("attaching", Some(attempt)) => Stage::Attaching(attempt),
+            ("mounted", attempt) => Stage::Mounted(attempt),
+            ("releasing", attempt) => Stage::Releasing(attempt),
+            _ => return None,
+        };
+        Some(Ownership::Owned { owner: self.owner.clone()?, stage })
+    }
+}
