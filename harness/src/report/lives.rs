@@ -134,7 +134,7 @@ impl Lives<'_> {
             self.end(open, at);
             return;
         };
-        let begin = PhaseBegin { at, phase, lun: record.lun.map(|lun| u32::from(lun.number())) };
+        let begin = PhaseBegin { at, phase, lun: record.lun.map(|lun| lun.number()) };
         if let Some(item) = open.and_then(|place| self.items.get_mut(place)) {
             if let What::Epoch { epoch, phases } = &mut item.what
                 && *epoch == record.epoch
