@@ -106,7 +106,7 @@ Feature: An array that answers late, twice, wrongly or not at all
     And db is exported to worker2 only
     And container api reads all 3 records of db
 
-  @M20 @S1 @mutant:skip-read-back
+  @M20 @S1 @mutant:skip-read-back @mutant:revoke-first-host-only
   Scenario: The command line answers that it removed an export, and did not
     Given hpe.conf says "one_host = false"
     And a volume hot with a conflict delay of 0 s

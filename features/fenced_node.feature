@@ -40,7 +40,7 @@ Feature: A node that was fenced
     Then worker1 has no mount and no device of db within 30 s
     And worker1 is not in quarantine for db within 30 s
 
-  @S7 @M16 @mutant:already-mounted-is-success
+  @S7 @M16 @mutant:already-mounted-is-success @mutant:leave-devices
   Scenario: A node that was fenced while it could not know is asked for another container
     Given container web on worker1 has db mounted
     And container web has written 3 records to db
@@ -52,7 +52,7 @@ Feature: A node that was fenced
     And container job on worker1 mounts db
     Then worker2 owns db or the mount has taken it back
 
-  @M16 @mutant:export-to-quarantined
+  @M16 @mutant:export-to-quarantined @mutant:own-namespace-is-idle
   Scenario: A fenced node that cannot get clean is not given the volume
     Given container web on worker1 has db mounted
     And container web has 2 records of db not yet flushed
@@ -106,7 +106,7 @@ Feature: A node that was fenced
     Then the mount succeeds within 20 s
     And container api can write 2 records to db
 
-  @lun-reuse @S10
+  @lun-reuse @S10 @mutant:lowest-lun
   Scenario: Every export of a volume to a host has a LUN number of its own
     When container web on worker1 mounts and unmounts db 4 times
     Then db was exported to worker1 with 4 different LUN numbers

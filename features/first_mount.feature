@@ -63,7 +63,7 @@ Feature: Mounting a volume that nobody uses
     Then every create succeeds
     And the array has one volume for db
 
-  @D19
+  @D19 @mutant:remove-ignores-owner
   Scenario: A volume that is mounted on another node cannot be removed
     Given a volume db
     And container web on worker1 has db mounted
@@ -78,3 +78,25 @@ Feature: Mounting a volume that nobody uses
     Then the request succeeds
     And the array has no volume for db
     And worker1 does not know db any more
+
+  @D17 @mutant:shared-host
+  Scenario: Two nodes are one host of the array
+    Given a volume db with a conflict delay of 0 s
+    And a volume logs
+    And container web on worker1 has db mounted
+    And an administrator makes the initiator of worker2 one of host worker1
+    When container api on worker2 mounts logs
+    Then the request is refused with "host worker1 of the array stands for node"
+    And container web can write 2 records to db
+    And logs is exported to nobody
+    And an administrator takes the initiator of worker2 out of host worker1
+
+  @M26 @mutant:failed-mounts-stay
+  Scenario: A mount that fails half way leaves nothing behind
+    Given a volume db with a conflict delay of 0 s
+    And worker1 is cut off from the storage network
+    When container web on worker1 mounts db with a limit of 60 s
+    Then the mount fails
+    And db is exported to nobody
+    And nobody owns db
+    And worker1 has no mount and no device of db

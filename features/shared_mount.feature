@@ -28,7 +28,7 @@ Feature: Mounting a volume that this node owns already
     Then nobody owns db
     And db is exported to nobody
 
-  @M6
+  @M6 @mutant:record-vouches-for-mount
   Scenario: The mount vanished under the running plugin
     Given container web on worker1 has db mounted
     And container web has written 4 records to db
@@ -62,13 +62,14 @@ Feature: Mounting a volume that this node owns already
     When pod shop on worker1 stops
     Then nobody owns db
 
-  @M12 @U7 @docker-cp
+  @M12 @U7 @docker-cp @mutant:ids-are-a-set
   Scenario: docker cp on a running container uses the container's own mount id
     Given container web on worker1 has db mounted
     When docker cp mounts db for container web on worker1
     And docker cp unmounts db for container web on worker1
     Then container web can write 2 records to db
     And worker1 owns db
+    And worker1 has not begun to release db
     When container web on worker1 stops
     Then nobody owns db
 
@@ -89,6 +90,17 @@ Feature: Mounting a volume that this node owns already
     Then the mount succeeds within 2 s
     When pod shop on worker1 stops
     Then nobody owns db
+
+  @M3 @L5 @mutant:one-lock-for-all
+  Scenario: A node that waits for one volume serves the others
+    Given a volume hot with a conflict delay of 10 s
+    And a volume logs
+    And container web on worker1 has hot mounted
+    When container api on worker2 begins to mount hot
+    And worker2 waits for hot
+    And container job on worker2 mounts logs
+    Then the mount succeeds within 5 s
+    And the mount of container api succeeds within 20 s
 
   @M28
   Scenario: A further container starts on the owner while another node waits
@@ -119,7 +131,7 @@ Feature: Mounting a volume that this node owns already
     Then the request is refused with "worker1"
     And container web can write 2 records to db
 
-  @M14 @L9 @seed-question-4
+  @M14 @L9 @seed-question-4 @mutant:no-thrash-limit
   Scenario: Two replicas that fight for one volume are held and named
     Given a volume shared with a conflict delay of 0 s
     When containers on worker1 and worker2 take shared from each other 3 times

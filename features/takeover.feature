@@ -34,7 +34,7 @@ Feature: Taking a volume over from another node
     And logs is exported to worker1 only
     And container api reads all 5 records of db
 
-  @M22
+  @M22 @mutant:revoke-needs-port @mutant:revoke-before-claim
   Scenario: Without a delay the volume is taken at once
     Given a volume db with a conflict delay of 0 s
     And container web on worker1 has db mounted
@@ -60,7 +60,7 @@ Feature: Taking a volume over from another node
     Then the mount succeeds within 10 s
     And worker2 owns db
 
-  @M7
+  @M7 @mutant:record-alone-says-free
   Scenario: The record is free but the array still exports the volume to a node
     Given a volume db with a conflict delay of 1 s
     And container web on worker1 has db mounted
@@ -120,7 +120,7 @@ Feature: Taking a volume over from another node
     And db is exported to worker1 only
     And container web reads all 3 records of db
 
-  @M13
+  @M13 @mutant:write-without-compare @mutant:stale-permit-counts
   Scenario: Two nodes ask at once for the volume of a dead node
     Given a volume db with a conflict delay of 1 s
     And container web on worker1 has db mounted
@@ -132,7 +132,7 @@ Feature: Taking a volume over from another node
     And the first of them reads all 4 records of db
     And the other one gets db only after the first has lost it
 
-  @M13 @herd
+  @M13 @herd @mutant:lost-claim-is-success
   Scenario: All nodes ask at once for a volume nobody owns
     Given hpe.conf says "mount_conflict_policy = refuse"
     And a volume db

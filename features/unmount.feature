@@ -6,7 +6,7 @@ Feature: Unmounting a volume
     Given a cluster of 2 workers
     And a volume db with a conflict delay of 1 s
 
-  @seed-unmount @U1
+  @seed-unmount @U1 @mutant:new-id-replaces-others
   Scenario: Other containers still use the volume
     Given container web on worker1 has db mounted
     And container api on worker1 has db mounted
@@ -14,6 +14,7 @@ Feature: Unmounting a volume
     Then the request succeeds
     And container web can write 2 records to db
     And worker1 owns db
+    And worker1 has not begun to release db
 
   @seed-unmount @U2
   Scenario: The last container stops
@@ -56,7 +57,7 @@ Feature: Unmounting a volume
     And worker1 owns db
     And container web can write 2 records to db
 
-  @U7
+  @U7 @mutant:lazy-unmount
   Scenario: A process still uses the filesystem when the last unmount arrives
     Given container web on worker1 has db mounted
     And a process on worker1 keeps db busy
@@ -78,13 +79,14 @@ Feature: Unmounting a volume
     Then nobody owns db within 30 s
     And db is exported to nobody
 
-  @U9
+  @U9 @mutant:ignore-release-errors
   Scenario: The array cannot be managed when the last container stops
     Given container web on worker1 has db mounted
     And container web has written 3 records to db
     And worker1 is cut off from the array's management
     When container web on worker1 begins to stop
     Then worker1 has db no longer mounted within 10 s
+    And the stop of container web is answered within 60 s
     And worker1 owns db
     When worker1 is connected to the array's management again
     Then nobody owns db within 60 s

@@ -116,6 +116,32 @@ impl ArrayView {
         made.map(drop).map_err(|error| anyhow!("{error}"))
     }
 
+    /// Adds an iSCSI initiator to a host.
+    ///
+    /// # Errors
+    /// When the array refuses.
+    pub fn add_initiator(&self, host: &str, iqn: &str) -> Result<()> {
+        self.change_initiators(host, iqn, 1)
+    }
+
+    /// Takes an iSCSI initiator out of a host.
+    ///
+    /// # Errors
+    /// When the array refuses.
+    pub fn remove_initiator(&self, host: &str, iqn: &str) -> Result<()> {
+        self.change_initiators(host, iqn, 2)
+    }
+
+    fn change_initiators(&self, host: &str, iqn: &str, operation: i64) -> Result<()> {
+        use hpe3par_emulator::array::ModifyHost;
+        let body = ModifyHost {
+            path_operation: Some(operation),
+            iscsi_names: Some(vec![iqn.to_owned()]),
+            ..ModifyHost::default()
+        };
+        self.0.with(|array, now| array.modify_host(now, host, &body)).map(drop).map_err(|error| anyhow!("{error}"))
+    }
+
     /// Exports a volume to a host with a number of its own, making the host if it is not known.
     ///
     /// # Errors

@@ -69,8 +69,10 @@ impl Driver {
         if after_clock {
             with.guards.push(Guard::Absent(keys::takeover_clock(id)));
         }
-        with.changes.push(Change::Delete { key: keys::takeover_clock(id) });
-        with.changes.push(Change::Delete { key: keys::takeover_permit(id) });
+        if !self.parts.defects.has(Mutant::StalePermitCounts) {
+            with.changes.push(Change::Delete { key: keys::takeover_clock(id) });
+            with.changes.push(Change::Delete { key: keys::takeover_permit(id) });
+        }
         if !ended.is_empty() {
             let window = self.backend(&record)?.policy.takeover_window;
             let lease = self.parts.store.grant_lease(window).await?;

@@ -262,10 +262,9 @@ fn after_delay(facts: &MountFacts<'_>, ended: Vec<Owner>) -> MountStep {
     let running = facts.record.takeover.as_ref().is_some_and(|t| t.of_epoch == facts.record.epoch);
     match contest.clock {
         DelayClock::Running if running => MountStep::Wait,
-        DelayClock::Expired | DelayClock::Stale if facts.defects.has(Mutant::StalePermitCounts) => {
-            MountStep::Claim { ended, after_clock: false }
+        DelayClock::Expired if running || facts.defects.has(Mutant::StalePermitCounts) => {
+            MountStep::Claim { ended, after_clock: true }
         }
-        DelayClock::Expired if running => MountStep::Claim { ended, after_clock: true },
         _ => MountStep::OpenTakeover,
     }
 }

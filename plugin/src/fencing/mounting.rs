@@ -144,9 +144,7 @@ impl Driver {
                     round.contest = Some(self.see_contest(&round.loaded).await?);
                 }
                 MountStep::Claim { .. } | MountStep::OpenTakeover => {
-                    if let Some(reason) = self.alarm.reason()
-                        && !self.parts.defects.has(Mutant::IgnoreIdentityAlarm)
-                    {
+                    if let Some(reason) = self.alarm.reason() {
                         return Ok((round, MountStep::Refuse(Refusal::DuplicateIdentity(reason))));
                     }
                     return Ok((round, step));

@@ -42,8 +42,6 @@ pub enum Mutant {
     LazyUnmount,
     /// A node that does not own the volume leaves what it has of it.
     LeaveDevices,
-    /// Two machines with one node id both go on.
-    IgnoreIdentityAlarm,
     /// Exports that cannot be removed at an Unmount are forgotten.
     IgnoreReleaseErrors,
     /// Remove does not look who owns the volume, nor who is exported it.
@@ -71,7 +69,7 @@ pub enum Mutant {
 }
 
 /// Mutant, name on a command line, numbers in the list of the earlier plugin's defects, what it does.
-const ALL: [(Mutant, &str, &str, &str); 30] = [
+const ALL: [(Mutant, &str, &str, &str); 29] = [
     (Mutant::SkipReadBack, "skip-read-back", "D6", "Exports count as gone without being read back."),
     (
         Mutant::SkipValidation,
@@ -144,7 +142,6 @@ const ALL: [(Mutant, &str, &str, &str); 30] = [
         "D15, F23",
         "A node that does not own the volume leaves what it has of it.",
     ),
-    (Mutant::IgnoreIdentityAlarm, "ignore-identity-alarm", "D17, F20", "Two machines with one node id both go on."),
     (
         Mutant::IgnoreReleaseErrors,
         "ignore-release-errors",

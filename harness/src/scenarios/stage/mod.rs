@@ -27,8 +27,8 @@ use crate::cluster::lab::{Lab, LabOptions};
 use crate::node::ContainerId;
 use crate::report::Recording;
 
-pub use requests::{Patience, Request, Running};
 pub use disturbances::Where;
+pub use requests::{Patience, Request, Running};
 pub use wrong_configuration::WrongConfiguration;
 
 /// What a request ended in, as its caller saw it.

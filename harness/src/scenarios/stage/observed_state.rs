@@ -113,6 +113,17 @@ impl Stage {
         .await
     }
 
+    /// No step of the record says that the worker began to release the volume.
+    ///
+    /// # Errors
+    /// When one does.
+    pub async fn never_began_to_release(&self, worker: &str, volume: &str) -> Result<()> {
+        let (record, id) = (self.lab()?.record(volume).await?, self.lab()?.worker(worker)?.id());
+        let began = record.steps.iter().any(|step| step.node == id && step.what.starts_with("releasing"));
+        ensure!(!began, "{worker} began to release {volume}");
+        Ok(())
+    }
+
     /// A worker is, or is not, in quarantine for a volume.
     ///
     /// # Errors

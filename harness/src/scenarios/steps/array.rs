@@ -110,6 +110,19 @@ async fn export_by_hand(stage: &mut Stage, volume: String, host: String) -> Done
     Ok(array.export_to(&name, &host, known.ok().as_deref())?)
 }
 
+#[given(expr = "an administrator makes the initiator of {worker} one of host {word}")]
+async fn share_host(stage: &mut Stage, worker: Worker, host: String) -> Done {
+    stage.by_hand();
+    let iqn = stage.lab()?.worker(&worker)?.node().identity().iqn.clone();
+    Ok(stage.lab()?.on_array().add_initiator(&host, &iqn)?)
+}
+
+#[then(expr = "an administrator takes the initiator of {worker} out of host {word}")]
+async fn unshare_host(stage: &mut Stage, worker: Worker, host: String) -> Done {
+    let iqn = stage.lab()?.worker(&worker)?.node().identity().iqn.clone();
+    Ok(stage.lab()?.on_array().remove_initiator(&host, &iqn)?)
+}
+
 #[then(expr = "an administrator removes the export of {word} to host {word}")]
 async fn unexport_by_hand(stage: &mut Stage, volume: String, host: String) -> Done {
     let name = stage.array_name(&volume).await?;

@@ -52,6 +52,11 @@ async fn no_longer_mounted(stage: &mut Stage, worker: String, volume: String, li
     Ok(stage.no_longer_mounted(&worker, &volume, limit.parse().map_or(seconds(1), seconds)).await?)
 }
 
+#[then(expr = "{worker} has not begun to release {word}")]
+async fn not_releasing(stage: &mut Stage, worker: Worker, volume: String) -> Done {
+    Ok(stage.never_began_to_release(&worker, &volume).await?)
+}
+
 #[then(expr = "{word} is owned by {worker} for as long as {worker} has it mounted")]
 async fn owned_while_mounted(stage: &mut Stage, volume: String, worker: Worker, _same: Worker) -> Done {
     Ok(stage.owned_while_mounted(&worker, &volume).await?)
