@@ -194,6 +194,20 @@ pub enum NodeError {
         /// The deadline.
         seconds: u64,
     },
+    /// An earlier step on the same volume or directory has run out of its time and not ended yet.
+    #[error(
+        "{step} of {object} was not begun on this node: an earlier step, {earlier}, still runs after {seconds} s; a thread may hang in the kernel. If it does not end, reboot the node"
+    )]
+    StillRunning {
+        /// What was wanted.
+        step: &'static str,
+        /// Device, directory or volume.
+        object: String,
+        /// The earlier step and its object.
+        earlier: String,
+        /// How long it has been running.
+        seconds: u64,
+    },
     /// The device that appeared is another volume: a re-used LUN number or a stale device.
     #[error(
         "the device at LUN {lun} shows WWN {found}, not {wanted}: a stale device or a re-used LUN number; nothing was mounted"

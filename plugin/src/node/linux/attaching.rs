@@ -17,6 +17,7 @@ use super::mountinfo::DeviceNumber;
 use super::multipath::{self, Map};
 use super::scsi_devices::{self, Nexus, ScsiDisk};
 use super::step::Step;
+use super::unfinished::Object;
 use super::{LOOK, LinuxNode, Roots, fc, sysfs, vpd};
 use crate::array::{TargetPort, Wwn};
 use crate::node::{AttachRequest, Device, NodeError};
@@ -31,14 +32,14 @@ const ADOPT_AFTER: Duration = Duration::from_secs(3);
 /// See [`crate::node::Node::attach`].
 pub(super) async fn attach(node: &LinuxNode, request: &AttachRequest) -> Result<Device, NodeError> {
     let targets = Target::among(&request.ports)?;
-    let _underway = node.logins.underway(&targets).await;
+    let _underway = node.logins.underway(&targets);
     let logins = node.logins.log_in(&node.roots, &node.commands, &targets, request.chap.as_ref()).fuse();
     let mut search = Search::new(node, request, targets.clone());
     let (mut refused, mut all_tried) = (Vec::new(), false);
     tokio::pin!(logins);
     loop {
         let outcome = {
-            let mut look = std::pin::pin!(search.look());
+            let mut look = std::pin::pin!(search.look(all_tried.then_some(refused.len())));
             loop {
                 tokio::select! {
                     biased;
@@ -132,7 +133,8 @@ impl<'a> Search<'a> {
         self.fc_ports.is_empty() && refused.len() >= self.targets.len()
     }
 
-    async fn look(&mut self) -> Result<Found, NodeError> {
+    /// `refused`: how many targets refused the login, once all have been tried.
+    async fn look(&mut self, refused: Option<usize>) -> Result<Found, NodeError> {
         let sight = self.sight().await?;
         self.scan(&sight).await?;
         for disk in &sight.disks {
@@ -142,13 +144,29 @@ impl<'a> Search<'a> {
         self.adopt(&sight).await;
         let paths = sight.map.as_ref().map_or(0, |map| map.slaves.len());
         match &self.usable {
-            Some(device) if paths >= self.request.paths_wanted.max(1) => Ok(Found::Ready(device.clone())),
+            Some(device)
+                if paths >= self.request.paths_wanted.max(1) || self.has_all_there_can_be(&sight, paths, refused) =>
+            {
+                Ok(Found::Ready(device.clone()))
+            }
             _ => Ok(Found::Nothing { hopes: sight.ways.len() + sight.reconnecting }),
         }
     }
 
+    /// There is a path over every session, and no further session will come: portals that are dead are not waited for. A
+    /// Fibre Channel port may come back any moment.
+    fn has_all_there_can_be(&self, sight: &Sight, paths: usize, refused: Option<usize>) -> bool {
+        let Some(refused) = refused.filter(|_| self.fc_ports.is_empty() && sight.reconnecting == 0) else {
+            return false;
+        };
+        paths > 0 && paths == sight.ways.len() && sight.ways.len() + refused >= self.targets.len()
+    }
+
     async fn sight(&self) -> Result<Sight, NodeError> {
-        let (roots, targets, fc_ports) = (self.node.roots.clone(), self.targets.clone(), self.fc_ports.clone());
+        let leaving: BTreeSet<Target> =
+            self.targets.iter().filter(|target| self.node.logins.is_leaving(target)).cloned().collect();
+        let targets: BTreeSet<Target> = self.targets.difference(&leaving).cloned().collect();
+        let (roots, fc_ports) = (self.node.roots.clone(), self.fc_ports.clone());
         let (wwn, lun) = (self.request.wwn.clone(), self.request.lun);
         let looking = self.step.clone().blocking(LOOK, move |_| {
             let mut ways = fc::nexuses(&roots, &fc_ports)?;
@@ -181,7 +199,14 @@ impl<'a> Search<'a> {
             let Some(number) = numbers.get(round % numbers.len().max(1)).copied() else { continue };
             let (roots, way) = (self.node.roots.clone(), *way);
             // The kernel waits for the answers of the target.
-            let scanned = self.step.clone().blocking(LOOK, move |_| scsi_devices::scan(&roots, way, number)).await;
+            let on = vec![Object::from(&self.request.wwn)];
+            let step = Step::new("scanning for", &self.request.wwn);
+            let scanned = step
+                .changing(&self.node.unfinished, on, LOOK, move |step| {
+                    step.still_wanted()?;
+                    scsi_devices::scan(&roots, way, number)
+                })
+                .await;
             if let Err(error) = scanned {
                 tracing::warn!(%error, "scan failed");
             }

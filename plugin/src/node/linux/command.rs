@@ -7,7 +7,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _};
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use super::step::Step;
@@ -87,14 +87,39 @@ impl Commands {
         tool: &str,
         arguments: &[&str],
     ) -> Result<Ended, NodeError> {
+        self.run_to_its_end(step, deadline, tool, arguments, ()).await
+    }
+
+    /// The same; `until_ended` is dropped only when the process is gone, which for one that hangs in the kernel may be long
+    /// after it was killed.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub(super) async fn run_to_its_end(
+        &self,
+        step: &Step,
+        deadline: Duration,
+        tool: &str,
+        arguments: &[&str],
+        until_ended: impl Send + 'static,
+    ) -> Result<Ended, NodeError> {
         let program = self
             .find(tool)
             .ok_or_else(|| step.unsupported(format_args!("{tool} is not installed; install it on this host")))?;
         let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
-        match timeout(deadline, run_to_end(&program, &arguments)).await {
-            Ok(Ok(ended)) => Ok(ended),
-            Ok(Err(error)) => Err(step.failed(format_args!("{}: {error}", program.display()))),
-            Err(_) => Err(step.timed_out(deadline)),
+        let failed = |error: io::Error| step.failed(format_args!("{}: {error}", program.display()));
+        let mut child = start(&program, &arguments).map_err(failed)?;
+        match timeout(deadline, wait_for(&mut child)).await {
+            Ok(ended) => ended.map_err(failed),
+            Err(_) => {
+                // An error means that it has ended by now.
+                let _ = child.start_kill();
+                tokio::spawn(async move {
+                    let _ = child.wait().await;
+                    drop(until_ended);
+                });
+                Err(step.timed_out(deadline))
+            }
         }
     }
 }
@@ -104,15 +129,18 @@ fn is_program(file: &Path) -> bool {
     file.metadata().is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
 }
 
-async fn run_to_end(program: &Path, arguments: &[OsString]) -> io::Result<Ended> {
-    let mut child = Command::new(program)
+fn start(program: &Path, arguments: &[OsString]) -> io::Result<Child> {
+    Command::new(program)
         .args(arguments)
         .env("LC_ALL", "C")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .kill_on_drop(true)
-        .spawn()?;
+        .spawn()
+}
+
+async fn wait_for(child: &mut Child) -> io::Result<Ended> {
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let (status, output, errors) = tokio::try_join!(child.wait(), text_of(stdout), text_of(stderr))?;
     Ok(Ended { code: status.code(), output, errors })

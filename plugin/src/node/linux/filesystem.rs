@@ -16,6 +16,7 @@ use rustix::mount::{MountFlags, UnmountFlags};
 use super::command::Commands;
 use super::mountinfo::{self, DeviceNumber, Mount};
 use super::step::Step;
+use super::unfinished::{Object, Unfinished};
 use super::{Roots, content, shutdown};
 use crate::node::{Content, Device, Filesystem, NodeError, RootAccess, Use};
 
@@ -42,23 +43,38 @@ pub(super) async fn probe(device: &Device) -> Result<Content, NodeError> {
 
 /// See [`crate::node::Node::make_filesystem`]. Nothing is discarded first: the volume is new, and a discard of some TiB
 /// takes longer than a Mount may.
-pub(super) async fn make(commands: &Commands, device: &Device, kind: Filesystem) -> Result<(), NodeError> {
+pub(super) async fn make(
+    commands: &Commands,
+    unfinished: &Unfinished,
+    device: &Device,
+    kind: Filesystem,
+) -> Result<(), NodeError> {
     let path = device.path.display().to_string();
     let step = Step::new("making a filesystem", &path);
+    let on = vec![Object::from(&device.wwn)];
+    unfinished.wait_for_earlier(&step, &on).await?;
     let (tool, options): (_, &[&str]) = match kind {
         Filesystem::Ext4 => ("mkfs.ext4", &["-q", "-F", "-E", "nodiscard"]),
         Filesystem::Xfs => ("mkfs.xfs", &["-q", "-f", "-K"]),
     };
     let arguments: Vec<&str> = options.iter().copied().chain([path.as_str()]).collect();
-    let ended = commands.run(&step, MAKE, tool, &arguments).await?;
+    let beginning = unfinished.begin(&step, on);
+    let ended = commands.run_to_its_end(&step, MAKE, tool, &arguments, beginning).await?;
     if ended.succeeded() { Ok(()) } else { Err(step.failed(ended.reason(tool))) }
 }
 
 /// See [`crate::node::Node::mount`].
-pub(super) async fn mount(roots: &Roots, device: &Device, dir: &Path) -> Result<(), NodeError> {
+pub(super) async fn mount(
+    roots: &Roots,
+    unfinished: &Unfinished,
+    device: &Device,
+    dir: &Path,
+) -> Result<(), NodeError> {
     let (roots, device, dir) = (roots.clone(), device.clone(), dir.to_owned());
     let step = Step::new("mounting", format_args!("{} at {}", device.path.display(), dir.display()));
-    step.blocking(MOUNT, move |step| mount_now(&roots, &device, &dir, step)).await
+    let on = vec![Object::from(&device.wwn), Object::from(dir.as_path())];
+    unfinished.wait_for_earlier(&step, &on).await?;
+    step.changing(unfinished, on, MOUNT, move |step| mount_now(&roots, &device, &dir, step)).await
 }
 
 fn mount_now(roots: &Roots, device: &Device, dir: &Path, step: &Step) -> Result<(), NodeError> {
@@ -75,6 +91,7 @@ fn mount_now(roots: &Roots, device: &Device, dir: &Path, step: &Step) -> Result<
     };
     fs::create_dir_all(dir).map_err(|error| step.failed(format_args!("making the directory: {error}")))?;
     let source = source(device, number);
+    step.still_wanted()?;
     match rustix::mount::mount(&source, dir, driver, MountFlags::empty(), None) {
         Ok(()) => {}
         Err(Errno::BUSY) => return Err(step.busy()),
@@ -111,14 +128,21 @@ fn open_mounted(roots: &Roots, dir: &Path, step: &Step) -> Result<File, NodeErro
 }
 
 /// See [`crate::node::Node::set_root_access`].
-pub(super) async fn set_root_access(roots: &Roots, dir: &Path, access: RootAccess) -> Result<(), NodeError> {
+pub(super) async fn set_root_access(
+    roots: &Roots,
+    unfinished: &Unfinished,
+    dir: &Path,
+    access: RootAccess,
+) -> Result<(), NodeError> {
     if access == RootAccess::default() {
         return Ok(());
     }
     let (roots, dir) = (roots.clone(), dir.to_owned());
     let step = Step::new("setting owner and mode", dir.display());
-    step.blocking(SHORT, move |step| {
+    let on = vec![Object::from(dir.as_path())];
+    step.changing(unfinished, on, SHORT, move |step| {
         let root = open_mounted(&roots, &dir, step)?;
+        step.still_wanted()?;
         if let Some((user, group)) = access.owner {
             let changed = std::os::unix::fs::fchown(&root, Some(user), Some(group));
             changed.map_err(|error| step.failed(error))?;
@@ -133,10 +157,11 @@ pub(super) async fn set_root_access(roots: &Roots, dir: &Path, access: RootAcces
 }
 
 /// See [`crate::node::Node::sync_filesystem`].
-pub(super) async fn write_back(roots: &Roots, dir: &Path) -> Result<(), NodeError> {
+pub(super) async fn write_back(roots: &Roots, unfinished: &Unfinished, dir: &Path) -> Result<(), NodeError> {
     let (roots, dir) = (roots.clone(), dir.to_owned());
     let step = Step::new("writing back", dir.display());
-    step.blocking(WRITE_BACK, move |step| {
+    let on = vec![Object::from(dir.as_path())];
+    step.changing(unfinished, on, WRITE_BACK, move |step| {
         let root = open_mounted(&roots, &dir, step)?;
         rustix::fs::syncfs(&root).map_err(|error| step.failed(io::Error::from(error)))
     })
@@ -144,16 +169,18 @@ pub(super) async fn write_back(roots: &Roots, dir: &Path) -> Result<(), NodeErro
 }
 
 /// See [`crate::node::Node::shutdown_filesystem`].
-pub(super) async fn shut_down(roots: &Roots, dir: &Path) -> Result<(), NodeError> {
+pub(super) async fn shut_down(roots: &Roots, unfinished: &Unfinished, dir: &Path) -> Result<(), NodeError> {
     let (roots, dir) = (roots.clone(), dir.to_owned());
     let step = Step::new("shutting down the filesystem", dir.display());
-    step.blocking(SHORT, move |step| {
+    let on = vec![Object::from(dir.as_path())];
+    step.changing(unfinished, on, SHORT, move |step| {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         if rustix::fs::open(&dir, flags, Mode::empty()).is_err_and(|error| error == Errno::IO) {
             // XFS that is shut down already fails even to open its root.
             return Ok(());
         }
         let root = open_mounted(&roots, &dir, step)?;
+        step.still_wanted()?;
         match shutdown::shut_down(&root) {
             Ok(()) => Ok(()),
             Err(error) if error.raw_os_error() == Some(Errno::NOTTY.raw_os_error()) => {
@@ -177,12 +204,18 @@ pub(super) enum Unmounting {
 }
 
 /// See [`crate::node::Node::unmount`] and [`crate::node::Node::unmount_fenced`].
-pub(super) async fn unmount(roots: &Roots, dir: &Path, how: Unmounting) -> Result<(), NodeError> {
+pub(super) async fn unmount(
+    roots: &Roots,
+    unfinished: &Unfinished,
+    dir: &Path,
+    how: Unmounting,
+) -> Result<(), NodeError> {
     let mut tries = 1;
     loop {
         let (roots, dir) = (roots.clone(), dir.to_owned());
         let step = Step::new("unmounting", dir.display());
-        match step.blocking(WRITE_BACK, move |step| unmount_all(&roots, &dir, how, step)).await {
+        let on = vec![Object::from(dir.as_path())];
+        match step.changing(unfinished, on, WRITE_BACK, move |step| unmount_all(&roots, &dir, how, step)).await {
             // A process being started holds copies of all open files until its program runs.
             Err(NodeError::Busy { .. }) if tries < BUSY_TRIES => tokio::time::sleep(BUSY_PAUSE).await,
             outcome => return outcome,
@@ -197,6 +230,7 @@ fn unmount_all(roots: &Roots, dir: &Path, how: Unmounting, step: &Step) -> Resul
             remove_directory(dir);
             return Ok(());
         }
+        step.still_wanted()?;
         unmount_once(dir, how, step)?;
     }
     Err(step.failed(format_args!("more than {MOST_STACKED} mounts are stacked there")))

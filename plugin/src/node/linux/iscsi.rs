@@ -9,11 +9,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::future::join_all;
+use tokio::time::{Instant, timeout};
 
 use super::command::Commands;
 use super::iscsi_record;
@@ -23,8 +24,10 @@ use super::{Roots, sysfs};
 use crate::array::TargetPort;
 use crate::node::{Chap, NodeError};
 
-/// Deadline of a login: iscsid itself tries for longer.
+/// Deadline of a login or logout: iscsid itself tries for longer.
 const LOGIN: Duration = Duration::from_secs(20);
+/// Deadline of all that one login needs. A portal that is dead costs this once, however many attaches want it.
+const PORTAL: Duration = Duration::from_secs(20);
 /// Deadline of every other command.
 const COMMAND: Duration = Duration::from_secs(15);
 
@@ -125,16 +128,51 @@ fn with_default(mut nexuses: BTreeSet<Nexus>, device: &Path) -> io::Result<BTree
 }
 
 /// Logs in and out, so that nobody loses a session that somebody else is about to use.
-#[derive(Debug, Default)]
-pub(super) struct Logins(Mutex<BTreeMap<Target, Arc<Attention>>>);
+#[derive(Debug)]
+pub(super) struct Logins {
+    targets: Mutex<BTreeMap<Target, Arc<Attention>>>,
+    /// Of one login.
+    deadline: Duration,
+}
+
+impl Default for Logins {
+    fn default() -> Self {
+        Self::with_deadline(PORTAL)
+    }
+}
 
 /// What this process does with one target.
 #[derive(Debug, Default)]
 struct Attention {
-    /// One command for a target at a time.
-    command: tokio::sync::Mutex<()>,
+    /// One command for a target at a time. Keeps how the last login failed.
+    command: tokio::sync::Mutex<Option<FailedLogin>>,
     /// Attaches that are under way over it.
     attaching: AtomicUsize,
+    /// A logout is being carried out, or about to be: its session is not to be built upon.
+    leaving: AtomicBool,
+}
+
+/// Why the last login failed, and when it had ended.
+#[derive(Debug, Clone)]
+struct FailedLogin {
+    ended: Instant,
+    error: NodeError,
+}
+
+/// Marks a target as being left, until dropped.
+struct Leaving<'a>(&'a Attention);
+
+impl<'a> Leaving<'a> {
+    fn begin(attention: &'a Attention) -> Self {
+        attention.leaving.store(true, Ordering::SeqCst);
+        Self(attention)
+    }
+}
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        self.0.leaving.store(false, Ordering::SeqCst);
+    }
 }
 
 /// An attach that is under way: its targets are not logged out.
@@ -150,25 +188,33 @@ impl Drop for Underway {
 }
 
 impl Logins {
+    pub(super) fn with_deadline(deadline: Duration) -> Self {
+        Self { targets: Mutex::default(), deadline }
+    }
+
     fn attention(&self, target: &Target) -> Arc<Attention> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.targets.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(all.entry(target.clone()).or_default())
     }
 
-    /// Keeps these targets from being logged out until the answer is dropped.
-    pub(super) async fn underway(&self, targets: &BTreeSet<Target>) -> Underway {
-        let mut underway = Underway(Vec::new());
-        for target in targets {
+    /// Keeps these targets from being logged out until the answer is dropped. A logout that has begun goes on; see
+    /// [`Self::is_leaving`].
+    pub(super) fn underway(&self, targets: &BTreeSet<Target>) -> Underway {
+        let count = |target| {
             let attention = self.attention(target);
-            // Not while a logout is being carried out.
-            let _between_commands = attention.command.lock().await;
             attention.attaching.fetch_add(1, Ordering::SeqCst);
-            underway.0.push(Arc::clone(&attention));
-        }
-        underway
+            attention
+        };
+        Underway(targets.iter().map(count).collect())
     }
 
-    /// Logs in to all targets at once; what failed is told, target by target.
+    /// The session with the target is on its way out. Asked after [`Self::underway`] it misses no logout: either the logout
+    /// sees that something is being attached and lets be, or it is seen here.
+    pub(super) fn is_leaving(&self, target: &Target) -> bool {
+        self.attention(target).leaving.load(Ordering::SeqCst)
+    }
+
+    /// Logs in to all targets at once; what failed is told, target by target. None keeps another one waiting.
     pub(super) async fn log_in(
         &self,
         roots: &Roots,
@@ -177,9 +223,16 @@ impl Logins {
         chap: Option<&Chap>,
     ) -> Vec<NodeError> {
         let logins = targets.iter().map(|target| async move {
-            let attention = self.attention(target);
-            let _one_at_a_time = attention.command.lock().await;
-            log_in(roots, commands, target, chap).await
+            let (attention, asked) = (self.attention(target), Instant::now());
+            let mut last = attention.command.lock().await;
+            if let Some(failed) = last.as_ref().filter(|failed| failed.ended >= asked) {
+                // Another attach has tried while this one waited.
+                return Err(failed.error.clone());
+            }
+            let outcome = timeout(self.deadline, log_in(roots, commands, target, chap)).await;
+            let outcome = outcome.unwrap_or_else(|_| Err(login_step(target).timed_out(self.deadline)));
+            *last = outcome.as_ref().err().map(|error| FailedLogin { ended: Instant::now(), error: error.clone() });
+            outcome
         });
         join_all(logins).await.into_iter().filter_map(Result::err).collect()
     }
@@ -197,6 +250,7 @@ impl Logins {
     ) -> Result<(), NodeError> {
         let attention = self.attention(target);
         let _one_at_a_time = attention.command.lock().await;
+        let _leaving = Leaving::begin(&attention);
         if attention.attaching.load(Ordering::SeqCst) > 0 || !is_unused()? {
             return Ok(());
         }
@@ -210,11 +264,20 @@ impl Logins {
 }
 
 async fn log_in(roots: &Roots, commands: &Commands, target: &Target, chap: Option<&Chap>) -> Result<(), NodeError> {
+    let step = login_step(target);
     if sessions(roots)?.iter().any(|session| session.target == *target) {
-        // A session that is reconnecting is left to iscsid.
+        // A session that is reconnecting is left to iscsid; but when it logs in anew it must not scan by itself.
+        match iscsi_record::scan_manually(roots, target) {
+            Ok(false) => {}
+            Ok(true) => tracing::warn!(
+                target = target.iqn,
+                portal = %target.portal,
+                "this session was set to scan for LUNs by itself; its record is changed, which counts from its next login on"
+            ),
+            Err(error) => tracing::debug!(target = target.iqn, %error, "the record of a session was not looked at"),
+        }
         return Ok(());
     }
-    let step = Step::new("iSCSI login", format_args!("{} at {}", target.iqn, target.portal));
     let known = admin(commands, &step, COMMAND, target, &[]).await?;
     if known.code == Some(NO_RECORD) {
         let made = admin(commands, &step, COMMAND, target, &["--interface", "default", "--op", "new"]).await?;
@@ -233,6 +296,10 @@ async fn log_in(roots: &Roots, commands: &Commands, target: &Target, chap: Optio
         }
         _ => Err(step.failed(ended.reason("iscsiadm"))),
     }
+}
+
+fn login_step(target: &Target) -> Step {
+    Step::new("iSCSI login", format_args!("{} at {}", target.iqn, target.portal))
 }
 
 async fn admin(

@@ -1,6 +1,7 @@
 //! The node port on Linux: sysfs, open-iscsi, dm-multipath, mkfs and mount.
 //!
-//! Nothing is remembered between calls but which volumes are being attached: the truth is read from the kernel each time.
+//! Nothing is remembered between calls but which volumes are being attached and which steps have not ended: the truth is read
+//! from the kernel each time.
 //! Tools are run with an argument vector and a deadline; what may hang in the kernel runs on a thread of its own.
 //!
 //! Tested on a kernel with loop devices: reading content, mkfs, mount, write-back, exclusive open, unmount, shutdown. Tested
@@ -25,6 +26,7 @@ mod scsi_devices;
 mod shutdown;
 mod step;
 mod sysfs;
+mod unfinished;
 mod vpd;
 
 #[cfg(test)]
@@ -42,6 +44,7 @@ use self::command::Commands;
 use self::filesystem::Unmounting;
 use self::scsi_devices::ScsiDisk;
 use self::step::Step;
+use self::unfinished::{Object, Unfinished};
 use super::{AttachRequest, Content, Device, Filesystem, LocalTruth, Node, NodeError, NodeFacts, RootAccess, Use};
 use crate::array::{Lun, Wwn};
 
@@ -84,6 +87,7 @@ pub struct LinuxNode {
     roots: Roots,
     commands: Commands,
     logins: iscsi::Logins,
+    unfinished: Unfinished,
     /// Volumes between the beginning of an attach and the deletion of their paths: never stale.
     attached: Mutex<BTreeSet<Wwn>>,
 }
@@ -95,10 +99,11 @@ impl LinuxNode {
         Self::default()
     }
 
-    /// Another tree of files, and tools from one directory.
+    /// Another tree of files, tools from one directory, and a short deadline for logins.
     #[cfg(test)]
     fn in_tree(roots: Roots, tools: &Path) -> Self {
-        Self { roots, commands: Commands::only_from(tools), ..Self::default() }
+        let logins = iscsi::Logins::with_deadline(Duration::from_secs(2));
+        Self { roots, commands: Commands::only_from(tools), logins, ..Self::default() }
     }
 
     fn attached(&self) -> MutexGuard<'_, BTreeSet<Wwn>> {
@@ -147,7 +152,13 @@ impl Node for LinuxNode {
     }
 
     async fn inspect(&self, wwn: &Wwn) -> Result<LocalTruth, NodeError> {
-        inspection::inspect(&self.roots, &self.commands, wwn).await
+        let truth = inspection::inspect(&self.roots, &self.commands, wwn).await?;
+        if truth.is_clean() {
+            // Nothing is there, but something is on its way.
+            let step = Step::new("proving that nothing is left", format_args!("volume {wwn}"));
+            self.unfinished.refuse_if_any(&step, &[Object::from(wwn)])?;
+        }
+        Ok(truth)
     }
 
     async fn luns_present(&self) -> Result<BTreeSet<Lun>, NodeError> {
@@ -159,6 +170,8 @@ impl Node for LinuxNode {
     }
 
     async fn attach(&self, request: &AttachRequest) -> Result<Device, NodeError> {
+        let step = Step::new("attaching", format_args!("volume {}", request.wwn));
+        self.unfinished.wait_for_earlier(&step, &[Object::from(&request.wwn)]).await?;
         self.attached().insert(request.wwn.clone());
         let outcome = attaching::attach(self, request).await;
         if outcome.is_err() {
@@ -172,23 +185,23 @@ impl Node for LinuxNode {
     }
 
     async fn make_filesystem(&self, device: &Device, kind: Filesystem) -> Result<(), NodeError> {
-        filesystem::make(&self.commands, device, kind).await
+        filesystem::make(&self.commands, &self.unfinished, device, kind).await
     }
 
     async fn mount(&self, device: &Device, dir: &Path) -> Result<(), NodeError> {
-        filesystem::mount(&self.roots, device, dir).await
+        filesystem::mount(&self.roots, &self.unfinished, device, dir).await
     }
 
     async fn set_root_access(&self, dir: &Path, access: RootAccess) -> Result<(), NodeError> {
-        filesystem::set_root_access(&self.roots, dir, access).await
+        filesystem::set_root_access(&self.roots, &self.unfinished, dir, access).await
     }
 
     async fn sync_filesystem(&self, dir: &Path) -> Result<(), NodeError> {
-        filesystem::write_back(&self.roots, dir).await
+        filesystem::write_back(&self.roots, &self.unfinished, dir).await
     }
 
     async fn unmount(&self, dir: &Path) -> Result<(), NodeError> {
-        filesystem::unmount(&self.roots, dir, Unmounting::Orderly).await
+        filesystem::unmount(&self.roots, &self.unfinished, dir, Unmounting::Orderly).await
     }
 
     async fn device_use(&self, device: &Device) -> Result<Use, NodeError> {
@@ -202,13 +215,13 @@ impl Node for LinuxNode {
     async fn delete_paths(&self, wwn: &Wwn) -> Result<(), NodeError> {
         let disks = self.disks().await?;
         let ours: Vec<ScsiDisk> = disks.into_iter().filter(|disk| disk.wwn.as_ref() == Some(wwn)).collect();
-        try_join_all(ours.iter().map(|disk| scsi_devices::delete(&self.roots, disk))).await?;
+        try_join_all(ours.iter().map(|disk| scsi_devices::delete(&self.roots, &self.unfinished, disk))).await?;
         self.attached().remove(wwn);
         self.log_out_of_emptied(&ours).await
     }
 
     async fn shutdown_filesystem(&self, dir: &Path) -> Result<(), NodeError> {
-        filesystem::shut_down(&self.roots, dir).await
+        filesystem::shut_down(&self.roots, &self.unfinished, dir).await
     }
 
     async fn fail_queued_io(&self, device: &Device) -> Result<(), NodeError> {
@@ -216,7 +229,7 @@ impl Node for LinuxNode {
     }
 
     async fn unmount_fenced(&self, dir: &Path) -> Result<(), NodeError> {
-        filesystem::unmount(&self.roots, dir, Unmounting::Fenced).await
+        filesystem::unmount(&self.roots, &self.unfinished, dir, Unmounting::Fenced).await
     }
 
     async fn is_mounted_elsewhere(&self, device: &Device, dir: &Path) -> Result<bool, NodeError> {
@@ -248,7 +261,7 @@ impl Node for LinuxNode {
         for disk in self.disks().await?.into_iter().filter(is_stale) {
             if disk.holders.is_empty() && !self.is_in_use(&disk).await? {
                 tracing::info!(disk = disk.name, %lun, "deleting a stale device at the LUN of a new export");
-                scsi_devices::delete(&self.roots, &disk).await?;
+                scsi_devices::delete(&self.roots, &self.unfinished, &disk).await?;
             }
         }
         Ok(())

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::mountinfo::DeviceNumber;
 use super::step::Step;
+use super::unfinished::{Object, Unfinished};
 use super::{Roots, sysfs, vpd};
 use crate::array::{Lun, Wwn};
 use crate::node::NodeError;
@@ -135,7 +136,7 @@ fn parse_address(address: &str) -> Option<(Nexus, u64)> {
 ///
 /// # Errors
 /// [`NodeError::Busy`] while a map holds it, or the kernel refused, or it did not vanish in time.
-pub(super) async fn delete(roots: &Roots, disk: &ScsiDisk) -> Result<(), NodeError> {
+pub(super) async fn delete(roots: &Roots, unfinished: &Unfinished, disk: &ScsiDisk) -> Result<(), NodeError> {
     let step = Step::new("deleting SCSI device", &disk.name);
     if !disk.holders.is_empty() {
         return Err(step.busy());
@@ -143,13 +144,15 @@ pub(super) async fn delete(roots: &Roots, disk: &ScsiDisk) -> Result<(), NodeErr
     let block = roots.sys.join("block").join(&disk.name);
     let (attribute, expected) = (block.join("device/delete"), format!("{}:{}", address_of(disk), disk.lun));
     // Flushing its cache may wait for a device that does not answer.
+    let on = disk.wwn.as_ref().map(Object::from).into_iter().collect();
     step.clone()
-        .blocking(Duration::from_secs(40), move |step| {
+        .changing(unfinished, on, Duration::from_secs(40), move |step| {
             let device = attribute.parent().map(sysfs::target_name).transpose().map_err(|error| step.failed(error))?;
             // The name may belong to another device by now.
             if device.flatten().as_deref() != Some(expected.as_str()) {
                 return Ok(());
             }
+            step.still_wanted()?;
             sysfs::write(&attribute, "1").map(|_| ()).map_err(|error| step.failed(error))
         })
         .await?;

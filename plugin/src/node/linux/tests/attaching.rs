@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use super::fake_host::{FakeDisk, FakeHost, add_disk, add_map};
 use crate::array::{Lun, TargetPort};
+use crate::node::linux::step::Step;
+use crate::node::linux::unfinished::Object;
 use crate::node::{AttachRequest, Chap, Node as _, NodeError};
 
 const WWN: &str = "60002ac0000000000000000100012345";
@@ -173,4 +175,55 @@ async fn over_fibre_channel_exactly_the_lun_is_scanned_at_the_wanted_ports() {
         .map(|wwpn| TargetPort::Fc { position: "0:1:1".parse().unwrap(), wwpn: wwpn.into() })
         .collect();
     host.node().attach(&request(ports, 5)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_dead_portal_costs_all_attaches_together_one_login() {
+    let host = FakeHost::new();
+    let Some(number) = borrow_block_device(&host) else { return };
+    host.session(1, 3, IQN, "10.0.0.1", 3260);
+    host.tool("scsi_id", SCSI_ID);
+    host.tool("iscsiadm", "exec sleep 1000");
+    host.disk(&FakeDisk { name: "sda", address: "3:0:0:5", wwn: WWN });
+    host.map("dm-4", WWN, &number, &["sda"]);
+    let (node, began) = (host.node(), tokio::time::Instant::now());
+    let patient = AttachRequest { patience: Duration::from_secs(60), ..request(portals(), 5) };
+    let attaches = (0..4).map(|_| node.attach(&patient));
+    for attached in futures::future::join_all(attaches).await {
+        assert_eq!(attached.unwrap().path, host.path("dev/dm-4"));
+    }
+    assert!(
+        began.elapsed() < Duration::from_secs(30),
+        "one login of 2 s each, not one after the other or the whole patience"
+    );
+    assert_eq!(host.read("tools/iscsiadm.log").lines().count(), 1, "the others take the failure of the first");
+}
+
+#[tokio::test]
+async fn a_session_that_is_there_is_kept_from_scanning_by_itself() {
+    let host = FakeHost::new();
+    let Some(number) = borrow_block_device(&host) else { return };
+    for (id, scsi_host, address) in [(1, 3, "10.0.0.1"), (2, 4, "10.0.0.2")] {
+        host.session(id, scsi_host, IQN, address, 3260);
+    }
+    let record = format!("etc/iscsi/nodes/{IQN}/10.0.0.1,3260,21/default");
+    host.write(&record, "node.startup = automatic\nnode.session.scan = auto\n# END RECORD\n");
+    host.tool("scsi_id", SCSI_ID);
+    host.disk(&FakeDisk { name: "sda", address: "3:0:0:5", wwn: WWN });
+    host.disk(&FakeDisk { name: "sdb", address: "4:0:0:5", wwn: WWN });
+    host.map("dm-4", WWN, &number, &["sda", "sdb"]);
+    host.node().attach(&request(portals(), 5)).await.unwrap();
+    assert_eq!(host.read(&record), "node.startup = automatic\nnode.session.scan = manual\n# END RECORD\n");
+}
+
+#[tokio::test]
+async fn nothing_is_begun_on_a_volume_while_an_earlier_step_hangs_and_it_is_not_clean() {
+    let host = FakeHost::new();
+    let (node, wwn) = (host.node(), WWN.parse().unwrap());
+    let hung = node.unfinished.begin(&Step::new("mounting", "/dev/dm-4 at /mnt"), vec![Object::from(&wwn)]);
+    assert!(matches!(node.inspect(&wwn).await, Err(NodeError::StillRunning { .. })));
+    let refused = node.attach(&request(portals(), 5)).await.unwrap_err();
+    assert!(matches!(refused, NodeError::StillRunning { .. }) && refused.to_string().contains("mounting"), "{refused}");
+    drop(hung);
+    assert!(node.inspect(&wwn).await.unwrap().is_clean());
 }
