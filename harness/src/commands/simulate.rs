@@ -14,7 +14,7 @@ use hpe3par_harness::simulation::{Options, Report, Trace, simulate, simulate_one
 use serde_json::json;
 
 use super::report::{shown, usual_folder};
-use super::spinner;
+use super::{print, spinner};
 
 /// Broken seeds that get a page.
 const PAGES_AT_MOST: usize = 3;
@@ -166,19 +166,15 @@ pub(crate) async fn on_all_cores(seeds: RangeInclusive<u64>, options: &Options) 
 async fn trace(seed: u64, options: Options, folder: Option<PathBuf>) -> Result<bool> {
     let mutant = options.mutant();
     let trace = play(seed, options).await?;
-    for line in &trace.lines {
-        println!("{line}");
-    }
-    println!(
+    print(&trace.lines.join("\n"))?;
+    print(&format!(
         "\nseed {seed}: {} lines, hash {:016x}, {:.1} simulated seconds",
         trace.lines.len(),
         trace.hash,
         trace.simulated.as_secs_f64()
-    );
-    for violation in &trace.violations {
-        println!("{violation}");
-    }
-    println!("{}", if trace.violations.is_empty() { "1 passed, 0 failed" } else { "0 passed, 1 failed" });
+    ))?;
+    trace.violations.iter().try_for_each(|violation| print(&violation.to_string()))?;
+    print(if trace.violations.is_empty() { "1 passed, 0 failed" } else { "0 passed, 1 failed" })?;
     if folder.is_some() || !trace.violations.is_empty() {
         say(&write_page(&trace, mutant, &folder.unwrap_or_else(usual_folder))?);
     }
