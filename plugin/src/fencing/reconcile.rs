@@ -203,6 +203,7 @@ impl Driver {
         let journal = self.journal_entry(id);
         self.refuse_older_store(&loaded.record)?;
         let step = next_reconcile_step(&loaded.record, &self.parts.me, &local, journal.as_ref());
+        debug!(volume = %id, node = %self.parts.me.node, epoch = %loaded.record.epoch, ?step, "reconcile step");
         if step != ReconcileStep::FinishRelease {
             self.stuck.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
         }

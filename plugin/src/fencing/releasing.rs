@@ -8,7 +8,7 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::cleaning::TakenDown;
 use super::driver::{Driver, Loaded};
@@ -65,7 +65,9 @@ impl Driver {
             if Instant::now() >= deadline {
                 return Err(FenceError::Deadline { doing: "dropping the reference" });
             }
-            match next_unmount_step(&loaded.record, &self.parts.me, mount_id) {
+            let step = next_unmount_step(&loaded.record, &self.parts.me, mount_id);
+            debug!(volume = %id, node = %self.parts.me.node, epoch = %loaded.record.epoch, ?step, "unmount step");
+            match step {
                 UnmountStep::Leave => {
                     self.leave(&loaded).await?;
                     self.forget_here(id).await?;
