@@ -8,3 +8,4 @@ pub mod node;
 pub mod report;
 pub mod scenarios;
 pub mod simulation;
+pub mod soak;

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use hpe3par_docker_plugin::array::{Lun, Wwn};
+use serde::{Deserialize, Serialize};
 
 use crate::node::{Life, NodeEvent};
 
 /// A life without the epoch: what identifies the issuer of a write.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct LifeKey {
     /// Node.
     pub node: String,
@@ -32,7 +33,7 @@ impl fmt::Display for LifeKey {
 }
 
 /// A write whose fate the array decided.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WriteFact {
     /// Volume it reached.
     pub volume: Option<Wwn>,
@@ -49,7 +50,7 @@ pub struct WriteFact {
 }
 
 /// How far a record says its owner is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Phase {
     /// Nobody owns the volume.
     Free,
@@ -64,7 +65,7 @@ pub enum Phase {
 }
 
 /// A record as committed to the store.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordFact {
     /// Volume.
     pub volume: Wwn,
@@ -79,7 +80,7 @@ pub struct RecordFact {
 }
 
 /// What happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FactKind {
     /// A VLUN template was made.
     Exported {
@@ -178,7 +179,7 @@ pub enum FactKind {
 }
 
 /// One fact with its time.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fact {
     /// Time since the start of the run.
     pub at: Duration,

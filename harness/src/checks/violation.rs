@@ -34,6 +34,10 @@ pub enum Invariant {
     C9NoLeak,
     /// No secret is in any record, log or answer.
     C10NoSecret,
+    /// Nothing panics.
+    C11NoPanic,
+    /// The memory of a plugin does not grow with time.
+    C12NoGrowth,
     /// With all faults gone, a volume can be mounted again in bounded time.
     L1Liveness,
 }
@@ -56,6 +60,8 @@ impl Invariant {
             Self::S12FreedLast => "S12",
             Self::C9NoLeak => "C9",
             Self::C10NoSecret => "C10",
+            Self::C11NoPanic => "C11",
+            Self::C12NoGrowth => "C12",
             Self::L1Liveness => "L1",
         }
     }

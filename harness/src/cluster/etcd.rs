@@ -166,7 +166,7 @@ impl Drop for Etcd {
     }
 }
 
-async fn health(server: SocketAddr) -> Result<(), String> {
+pub(crate) async fn health(server: SocketAddr) -> Result<(), String> {
     let asked = tokio::time::timeout(Duration::from_secs(1), ask_health(server)).await;
     let answer = asked.map_err(|_| "no answer within 1 s".to_owned())?.map_err(|error| error.to_string())?;
     if answer.contains(r#""health":"true""#) { Ok(()) } else { Err(answer) }
@@ -186,7 +186,7 @@ async fn until_ended(child: Option<&mut Child>) -> String {
 
 /// A command that the kernel kills when the thread that started it ends, so that not even `kill -9` of the lab leaves it
 /// running. Without setpriv it lives until it is killed or dropped.
-fn dying_with_its_parent(program: &Path) -> Command {
+pub(crate) fn dying_with_its_parent(program: &Path) -> Command {
     if !Path::new(SETPRIV).exists() {
         return Command::new(program);
     }
@@ -217,7 +217,7 @@ fn pid_of(child: &Child) -> Result<Pid> {
     Pid::from_raw(number).context("process id 0")
 }
 
-fn find_program() -> Result<PathBuf> {
+pub(crate) fn find_program() -> Result<PathBuf> {
     if let Some(given) = std::env::var_os("ETCD").map(PathBuf::from) {
         ensure!(is_program(&given), "ETCD={}: there is no such program", given.display());
         return Ok(given);
@@ -242,7 +242,7 @@ fn own_loopback_address() -> Ipv4Addr {
     Ipv4Addr::new(127, 1 + (high & 0x7f), low, 1 + (number % 250))
 }
 
-fn free_port(address: Ipv4Addr) -> Result<SocketAddr> {
+pub(crate) fn free_port(address: Ipv4Addr) -> Result<SocketAddr> {
     let listener = TcpListener::bind(SocketAddrV4::new(address, 0))
         .with_context(|| format!("looking for a free port at {address}"))?;
     listener.local_addr().context("reading the free port")

@@ -268,7 +268,7 @@ impl Lab {
 }
 
 /// The kernels of the machines run beside the plugins, and outlive them.
-struct OnThisRuntime(tokio::runtime::Handle);
+pub(crate) struct OnThisRuntime(pub(crate) tokio::runtime::Handle);
 
 impl Tasks for OnThisRuntime {
     fn spawn(&self, task: futures::future::BoxFuture<'static, ()>) {
@@ -278,12 +278,12 @@ impl Tasks for OnThisRuntime {
 
 #[cfg(feature = "mutants")]
 #[expect(clippy::unnecessary_wraps, reason = "without the feature it can fail")]
-fn defects(mutant: Option<Mutant>) -> Result<Defects> {
+pub(crate) fn defects(mutant: Option<Mutant>) -> Result<Defects> {
     Ok(Defects::with(mutant))
 }
 
 #[cfg(not(feature = "mutants"))]
-fn defects(mutant: Option<Mutant>) -> Result<Defects> {
+pub(crate) fn defects(mutant: Option<Mutant>) -> Result<Defects> {
     match mutant {
         None => Ok(Defects::default()),
         Some(mutant) => Err(anyhow!("this build has no mutant {mutant}; build with --features mutants")),

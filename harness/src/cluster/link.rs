@@ -39,7 +39,15 @@ impl Link {
     /// # Errors
     /// When no port can be bound.
     pub async fn to(server: SocketAddr) -> Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("opening a link")?;
+        Self::at(Ipv4Addr::LOCALHOST, server).await
+    }
+
+    /// Opens a link to `server` on a free port of this address.
+    ///
+    /// # Errors
+    /// When no port can be bound.
+    pub async fn at(address: Ipv4Addr, server: SocketAddr) -> Result<Self> {
+        let listener = TcpListener::bind((address, 0)).await.context("opening a link")?;
         let address = listener.local_addr().context("reading the link's address")?;
         let (condition, _) = watch::channel(Condition::Up);
         let acceptor = tokio::spawn(accept(listener, server, condition.clone()));

@@ -1,6 +1,9 @@
-//! What one worker's plugin wrote to its log, kept in memory so that it can be searched.
+//! What one worker's plugin wrote to its log, kept so that it can be searched: in memory, or in a file where the memory
+//! of the process is measured.
 
+use std::fs::File;
 use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tracing::Dispatch;
@@ -9,13 +12,40 @@ use tracing_subscriber::fmt::MakeWriter;
 
 /// The log of one worker, over all its restarts; clones are the same log.
 #[derive(Debug, Clone, Default)]
-pub struct LogBuffer(Arc<Mutex<Vec<u8>>>);
+pub struct LogBuffer(Arc<Mutex<Kept>>);
+
+/// Where the log is.
+#[derive(Debug)]
+enum Kept {
+    InMemory(Vec<u8>),
+    InFile(File, PathBuf),
+}
+
+impl Default for Kept {
+    fn default() -> Self {
+        Self::InMemory(Vec::new())
+    }
+}
 
 impl LogBuffer {
-    /// Everything written so far.
+    /// A log that is appended to a file.
+    ///
+    /// # Errors
+    /// When the file cannot be opened.
+    pub fn in_file(path: &Path) -> io::Result<Self> {
+        let file = File::options().create(true).append(true).open(path)?;
+        Ok(Self(Arc::new(Mutex::new(Kept::InFile(file, path.to_owned())))))
+    }
+
+    /// Everything written so far; nothing of a file that is gone.
     #[must_use]
     pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.bytes()).into_owned()
+        match &*self.kept() {
+            Kept::InMemory(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+            Kept::InFile(_, path) => {
+                std::fs::read(path).map_or_else(|_| String::new(), |bytes| String::from_utf8_lossy(&bytes).into_owned())
+            }
+        }
     }
 
     /// The last lines, for an error message.
@@ -35,15 +65,17 @@ impl LogBuffer {
         Dispatch::new(subscriber)
     }
 
-    fn bytes(&self) -> MutexGuard<'_, Vec<u8>> {
+    fn kept(&self) -> MutexGuard<'_, Kept> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Write for LogBuffer {
     fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
-        self.bytes().extend_from_slice(piece);
-        Ok(piece.len())
+        match &mut *self.kept() {
+            Kept::InMemory(bytes) => bytes.write(piece),
+            Kept::InFile(file, _) => file.write(piece),
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -56,5 +88,20 @@ impl MakeWriter<'_> for LogBuffer {
 
     fn make_writer(&self) -> Self {
         self.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_in_a_file_goes_on_where_it_ended() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("plugin.log");
+        LogBuffer::in_file(&path).unwrap().write_all(b"one\ntwo\n").unwrap();
+        let mut log = LogBuffer::in_file(&path).unwrap();
+        log.write_all(b"three\n").unwrap();
+        assert_eq!(log.tail(2), "two\nthree");
     }
 }

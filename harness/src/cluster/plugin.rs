@@ -1,5 +1,5 @@
 //! The production plugin as a worker runs it: its own configuration file, adapters, socket and background work. Only the
-//! node is simulated, and the witness is told of commits.
+//! node is simulated, and an observer is told of commits.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,20 +12,19 @@ use hpe3par_docker_plugin::node::Node;
 use hpe3par_docker_plugin::tasks::TokioTasks;
 use tokio_util::sync::CancellationToken;
 
-use super::observed_store::ObservedStore;
+use super::observed_store::{ObservedStore, StoreObserver};
 use super::process::Ending;
-use super::witness::Witness;
 
 /// What a plugin is started with.
-pub struct Start {
+pub struct Start<O> {
     /// Its `hpe.conf`.
     pub config: PathBuf,
     /// Its socket.
     pub socket: PathBuf,
     /// The machine it runs on.
     pub node: Arc<dyn Node>,
-    /// Who is told of commits.
-    pub witness: Arc<Witness>,
+    /// Who is told of what it commits and reads.
+    pub witness: Arc<O>,
     /// Safety defect put in.
     pub defects: Defects,
 }
@@ -34,7 +33,7 @@ pub struct Start {
 ///
 /// # Errors
 /// The one line the program would print when it refuses to start.
-pub async fn run(start: Start, stop: CancellationToken) -> Ending {
+pub async fn run<O: StoreObserver>(start: Start<O>, stop: CancellationToken) -> Ending {
     let (config, warnings) = PluginConfig::load(&start.config).map_err(|error| error.to_string())?;
     for warning in &warnings {
         tracing::warn!("{warning}");

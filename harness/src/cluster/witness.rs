@@ -15,6 +15,7 @@ use hpe3par_emulator::Emulator;
 use hpe3par_emulator::array::{Channel, CommandOutcome, Event, EventKind, VlunNote};
 use hpe3par_emulator::datapath::{LedgerEntry, Verdict};
 
+use super::observed_store::StoreObserver;
 use super::overheard::Calls;
 use crate::checks::{Fact, FactKind, LifeKey, Phase, RecordFact, WriteFact};
 use crate::node::{Epochs, NodeEvent, NodeObserver};
@@ -45,38 +46,16 @@ impl Witness {
         let _ = self.array.set(array.clone());
     }
 
-    /// A plugin has committed a transaction.
-    pub fn committed(&self, transaction: &Transaction, at: Revision) {
-        let now = self.now();
-        for change in &transaction.changes {
-            let Change::Put { key, value, .. } = change else { continue };
-            if !key.starts_with(keys::VOLUMES) {
-                continue;
-            }
-            if let Ok(record) = VolumeRecord::from_json(key, value) {
-                self.record(&record, at, now);
-            }
-        }
-    }
-
     fn record(&self, record: &VolumeRecord, at: Revision, now: Duration) {
-        let Some(wwn) = record.wwn.clone() else { return };
+        let Some(fact) = record_fact(record) else { return };
+        let wwn = fact.volume.clone();
         let mut seen = self.lock();
         seen.volumes.insert(record.array_name.to_string(), wwn.clone());
         seen.names.insert(wwn.clone(), record.display_name.to_string());
         if let Some(owner) = record.ownership.owner() {
             let host = owner.host.as_ref().map_or_else(|| owner.node.to_string(), ToString::to_string);
-            seen.epochs.insert((host, wwn.clone()), record.epoch.0);
+            seen.epochs.insert((host, wwn), record.epoch.0);
         }
-        let owner = record.ownership.owner().map(|owner| (node_name(owner.node.as_str()), owner.boot.to_string()));
-        let stage = record.ownership.stage();
-        let fact = RecordFact {
-            volume: wwn,
-            epoch: record.epoch.0,
-            owner,
-            phase: phase(stage),
-            lun: stage.and_then(Stage::attempt).map(|attempt| attempt.lun),
-        };
         seen.records.insert(at, Fact { at: now, kind: FactKind::Record(fact) });
     }
 
@@ -197,6 +176,15 @@ impl Witness {
     }
 }
 
+impl StoreObserver for Witness {
+    fn committed(&self, transaction: &Transaction, at: Revision) {
+        let now = self.now();
+        for record in records_in(transaction) {
+            self.record(&record, at, now);
+        }
+    }
+}
+
 impl NodeObserver for Witness {
     fn observe(&self, node: &str, event: NodeEvent) {
         let fact = Fact { at: self.now(), kind: FactKind::Node { node: node.to_owned(), event } };
@@ -222,6 +210,28 @@ pub fn node_name(id: &str) -> String {
     id.strip_prefix("node-of-").unwrap_or(id).to_owned()
 }
 
+/// The volume records that a transaction writes.
+pub fn records_in(transaction: &Transaction) -> impl Iterator<Item = VolumeRecord> {
+    transaction.changes.iter().filter_map(|change| match change {
+        Change::Put { key, value, .. } if key.starts_with(keys::VOLUMES) => VolumeRecord::from_json(key, value).ok(),
+        _ => None,
+    })
+}
+
+/// What checkers look at of a record; `None` before the array has told the volume's WWN.
+#[must_use]
+pub fn record_fact(record: &VolumeRecord) -> Option<RecordFact> {
+    let owner = record.ownership.owner().map(|owner| (node_name(owner.node.as_str()), owner.boot.to_string()));
+    let stage = record.ownership.stage();
+    Some(RecordFact {
+        volume: record.wwn.clone()?,
+        epoch: record.epoch.0,
+        owner,
+        phase: phase(stage),
+        lun: stage.and_then(Stage::attempt).map(|attempt| attempt.lun),
+    })
+}
+
 /// A commit that was told late happened before every commit with a higher revision that was told earlier.
 fn in_order_of_revision(records: &BTreeMap<Revision, Fact>) -> Vec<Fact> {
     let mut facts: Vec<Fact> = records.values().cloned().collect();
@@ -243,7 +253,8 @@ fn phase(stage: Option<Stage>) -> Phase {
     }
 }
 
-fn export_fact(kind: &EventKind, wwns: &BTreeMap<String, Wwn>) -> Option<FactKind> {
+/// A change of the array's exports as a fact; volumes by name.
+pub(crate) fn export_fact(kind: &EventKind, wwns: &BTreeMap<String, Wwn>) -> Option<FactKind> {
     let parts = |vlun: &VlunNote| {
         let port = vlun.port.map(|port| format!("port {port}"));
         let host = vlun.host.clone().or(port).unwrap_or_default();
@@ -282,7 +293,8 @@ fn command(event: &Event) -> Option<Command> {
     Some(Command { at: event.at, channel: name.to_owned(), command: command.clone(), outcome, reads })
 }
 
-fn write_fact(entry: &LedgerEntry, wwns: &BTreeMap<String, Wwn>) -> WriteFact {
+/// A write whose fate the array decided as a fact; volumes by name.
+pub(crate) fn write_fact(entry: &LedgerEntry, wwns: &BTreeMap<String, Wwn>) -> WriteFact {
     WriteFact {
         volume: entry.volume.as_ref().and_then(|volume| wwns.get(volume.as_str()).cloned()),
         host: entry.host.as_ref().map(ToString::to_string),

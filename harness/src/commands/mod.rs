@@ -4,9 +4,11 @@ pub(crate) mod bench;
 pub(crate) mod by_hand;
 pub(crate) mod demo;
 pub(crate) mod mutants;
+pub(crate) mod part;
 pub(crate) mod report;
 pub(crate) mod signals;
 pub(crate) mod simulate;
+pub(crate) mod soak;
 pub(crate) mod test;
 pub(crate) mod up;
 

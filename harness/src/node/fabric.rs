@@ -29,7 +29,7 @@ pub struct Life {
 }
 
 /// What an I/O on one path ended in.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Error, Serialize, Deserialize)]
 pub enum FabricError {
     /// The port does not answer: link down, cable cut, controller away.
     #[error("no answer from the port")]

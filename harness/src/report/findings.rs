@@ -32,6 +32,8 @@ pub fn rule_of(invariant: Invariant) -> &'static str {
         Invariant::S12FreedLast => "A record is freed last: after the filesystem of its owner is down.",
         Invariant::C9NoLeak => "When all is quiet nothing is left without a reason.",
         Invariant::C10NoSecret => "No secret is in any record, log or answer.",
+        Invariant::C11NoPanic => "Nothing panics.",
+        Invariant::C12NoGrowth => "The memory of a plugin does not grow with time.",
         Invariant::L1Liveness => "With all faults gone, a volume can be mounted again in bounded time.",
     }
 }

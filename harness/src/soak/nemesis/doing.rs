@@ -1,0 +1,209 @@
+//! Carries the plan out.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::fault::{Fault, How, Victim};
+use super::log::FaultLog;
+use super::plan::Planned;
+use crate::checks::FactKind;
+use crate::cluster::link::Condition;
+use crate::soak::cast::{Cast, MEMBERS, Network};
+use crate::soak::figures::{Figures, Measure};
+
+/// How much later each piece of a slow link comes.
+const SLOW: Duration = Duration::from_millis(250);
+/// A stuttering member goes on for this long.
+const GO: Duration = Duration::from_millis(60);
+/// Then it stands for this long.
+const STAND: Duration = Duration::from_millis(180);
+
+/// Does to a cast what was planned.
+pub struct Nemesis {
+    cast: Arc<Cast>,
+    log: Arc<FaultLog>,
+    figures: Arc<Figures>,
+}
+
+impl Nemesis {
+    /// A nemesis of this cast.
+    #[must_use]
+    pub fn of(cast: &Arc<Cast>, log: &Arc<FaultLog>, figures: &Arc<Figures>) -> Self {
+        Self { cast: Arc::clone(cast), log: Arc::clone(log), figures: Arc::clone(figures) }
+    }
+
+    /// Carries the whole plan out; returns when the last fault is over.
+    pub async fn run(self: Arc<Self>, plan: Vec<Planned>) {
+        let begun = Instant::now();
+        let mut faults = JoinSet::new();
+        for planned in plan {
+            let nemesis = Arc::clone(&self);
+            faults.spawn(async move {
+                sleep_until(begun + planned.at).await;
+                nemesis.one(planned).await;
+            });
+        }
+        while faults.join_next().await.is_some() {}
+    }
+
+    async fn one(&self, planned: Planned) {
+        let Planned { fault, lasts, .. } = planned;
+        let number = self.log.begin(fault.clone(), self.cast.clock.now());
+        let (who, what) = (fault.hits(), fault.kind());
+        self.cast.teller.tell(FactKind::FaultBegan { who: who.clone(), what: what.clone(), lasts: None });
+        if let Err(error) = self.carry_out(&fault, lasts).await {
+            let note = format!("{fault} could not be carried out: {error:#}");
+            self.cast.teller.tell(FactKind::Note { who: "nemesis".to_owned(), what: note });
+            self.figures.count("nemesis", "could not be carried out");
+        }
+        self.log.end(number, self.cast.clock.now());
+        self.cast.teller.tell(FactKind::FaultEnded { who, what });
+    }
+
+    /// From its beginning to its end.
+    async fn carry_out(&self, fault: &Fault, lasts: Duration) -> Result<()> {
+        match fault {
+            Fault::PowerCut(worker)
+            | Fault::FreezeMachine(worker)
+            | Fault::KillPlugin(worker)
+            | Fault::FreezePlugin(worker) => self.strike_worker(fault, *worker, lasts).await,
+            Fault::KillMember(victim) | Fault::FreezeMember(victim) | Fault::Stutter(victim) => {
+                self.strike_member(fault, *victim, lasts).await
+            }
+            Fault::MajorityAway => self.majority_away(lasts).await,
+            Fault::CutPeers(member) => {
+                self.cast.members.cut_from_peers(*member, Condition::Cut);
+                sleep(lasts).await;
+                self.cast.members.cut_from_peers(*member, Condition::Up);
+                Ok(())
+            }
+            Fault::Compact => self.cast.members.compact().await,
+            Fault::LoseWatch(worker) => self.lose_watch(*worker, lasts).await,
+            Fault::Links(worker, network, how) => self.links(*worker, &[*network], *how, lasts).await,
+            Fault::ManagementAway(worker) => self.links(*worker, &Network::MANAGEMENT, How::Cut, lasts).await,
+            Fault::FrontEnds(fronts) => {
+                for front in fronts {
+                    self.cast.array.lock().await.front_end(*front, true).await?;
+                }
+                sleep(lasts).await;
+                for front in fronts {
+                    self.cast.array.lock().await.front_end(*front, false).await?;
+                }
+                Ok(())
+            }
+            Fault::Array(trouble) => {
+                let mut numbers = Vec::new();
+                for rule in trouble.rules() {
+                    numbers.push(self.cast.array.lock().await.add_fault(&rule).await?);
+                }
+                sleep(lasts).await;
+                for number in numbers {
+                    self.cast.array.lock().await.remove_fault(number).await?;
+                }
+                Ok(())
+            }
+            Fault::EndSessions => self.cast.array.lock().await.end_sessions().await,
+        }
+    }
+
+    async fn strike_worker(&self, fault: &Fault, number: usize, lasts: Duration) -> Result<()> {
+        let Some(worker) = self.cast.workers.get(number) else { return Ok(()) };
+        let teller = &self.cast.teller;
+        match fault {
+            Fault::PowerCut(_) => {
+                worker.cut_power(teller).await;
+                sleep(lasts).await;
+                worker.switch_on(teller).await
+            }
+            Fault::FreezeMachine(_) => {
+                worker.freeze(true, teller).await;
+                sleep(lasts).await;
+                worker.freeze(false, teller).await;
+                Ok(())
+            }
+            Fault::KillPlugin(_) => {
+                worker.kill_plugin().await?;
+                sleep(lasts).await;
+                let begun = Instant::now();
+                worker.start_plugin().await?;
+                self.figures.measure(Measure::PluginStart, begun.elapsed(), true);
+                Ok(())
+            }
+            _ => {
+                worker.freeze_plugin(true).await?;
+                sleep(lasts).await;
+                worker.freeze_plugin(false).await
+            }
+        }
+    }
+
+    async fn strike_member(&self, fault: &Fault, victim: Victim, lasts: Duration) -> Result<()> {
+        let members = &self.cast.members;
+        let number = match victim {
+            Victim::Number(number) => number,
+            Victim::Leader => members.leader().await.unwrap_or(0),
+        };
+        let until = Instant::now() + lasts;
+        match fault {
+            Fault::KillMember(_) => {
+                members.kill(number).await;
+                sleep_until(until).await;
+                members.restart(number).await
+            }
+            Fault::FreezeMember(_) => {
+                let frozen = members.freeze(number).await;
+                sleep_until(until).await;
+                members.thaw(number).await;
+                frozen
+            }
+            _ => {
+                while Instant::now() < until {
+                    members.freeze(number).await?;
+                    sleep(STAND).await;
+                    members.thaw(number).await;
+                    sleep(GO).await;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    async fn majority_away(&self, lasts: Duration) -> Result<()> {
+        for number in 1..MEMBERS {
+            self.cast.members.freeze(number).await?;
+        }
+        sleep(lasts).await;
+        for number in 1..MEMBERS {
+            self.cast.members.thaw(number).await;
+        }
+        Ok(())
+    }
+
+    /// The watch breaks, something is written meanwhile, and the revisions it would go on from are gone.
+    async fn lose_watch(&self, number: usize, lasts: Duration) -> Result<()> {
+        let Some(worker) = self.cast.workers.get(number) else { return Ok(()) };
+        worker.set_links(Network::Etcd, Condition::Cut);
+        sleep(lasts).await;
+        let compacted = self.cast.members.compact().await;
+        worker.set_links(Network::Etcd, Condition::Up);
+        compacted
+    }
+
+    async fn links(&self, number: usize, networks: &[Network], how: How, lasts: Duration) -> Result<()> {
+        let Some(worker) = self.cast.workers.get(number) else { return Ok(()) };
+        let condition = match how {
+            How::Cut => Condition::Cut,
+            How::Silent => Condition::BlackHole,
+            How::Slow => Condition::Slow(SLOW),
+            How::AnswerLost => Condition::LoseAnswer,
+        };
+        networks.iter().for_each(|network| worker.set_links(*network, condition));
+        sleep(lasts).await;
+        networks.iter().for_each(|network| worker.set_links(*network, Condition::Up));
+        Ok(())
+    }
+}

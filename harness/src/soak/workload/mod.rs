@@ -1,0 +1,11 @@
+//! The load: orchestrators that keep a container on every volume and move it about, engines that speak to the plugins as
+//! dockerd and kubelet do, and somebody who looks.
+
+mod engines;
+mod orchestrator;
+mod prober;
+mod stay;
+
+pub use engines::{Engines, Site, Volume};
+pub use orchestrator::Orchestrator;
+pub use prober::{probe, reap};
