@@ -18,7 +18,7 @@ use super::{features, print, spinner};
 
 #[derive(Debug, Args)]
 pub(crate) struct Test {
-    /// Which scenarios, by their tags: '@M16', '@unmount or @U4', '@takeover and not @emulator'; an unknown tag lists all
+    /// Which scenarios, by their tags: '@M16', '@U2 or @U4', '@cluster and not @emulator'; an unknown tag lists all
     #[arg(long, value_name = "EXPR")]
     tags: Option<String>,
     /// What the nodes are. There is one tier so far, 'cluster': simulated machines with the production plugin, real etcd,

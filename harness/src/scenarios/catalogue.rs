@@ -23,7 +23,7 @@ pub struct Catalogue {
 pub fn expression(text: &str) -> Result<TagOperation> {
     text.parse().map_err(|_| {
         anyhow::anyhow!(
-            "'{text}' is no expression of tags; write for example '@M16', '@U2 or @U4', '@takeover and not @slow'"
+            "'{text}' is no expression of tags; write for example '@M16', '@U2 or @U4', '@cluster and not @emulator'"
         )
     })
 }
@@ -164,6 +164,18 @@ mod tests {
         );
         assert!(check("@M1 and @M2").is_err());
         assert!(expression("M1 ((").is_err());
+    }
+
+    #[test]
+    fn every_case_is_explained_beside_the_scenarios() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../features");
+        let explained = std::fs::read_to_string(folder.join("README.md")).unwrap();
+        let words: BTreeSet<&str> = explained.split(|c: char| !c.is_ascii_alphanumeric()).collect();
+        let is_case = |tag: &&str| tag.len() > 1 && tag.bytes().skip(1).all(|byte| byte.is_ascii_digit());
+        let catalogue = Catalogue::of(&folder).unwrap();
+        let missing: Vec<&str> =
+            catalogue.tags().into_keys().filter(is_case).filter(|tag| !words.contains(tag)).collect();
+        assert!(missing.is_empty(), "features/README.md does not tell what {missing:?} are");
     }
 
     #[test]
