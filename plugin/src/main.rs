@@ -3,7 +3,9 @@
 #[cfg(all(feature = "mutants", not(debug_assertions)))]
 compile_error!("the feature `mutants` puts known safety defects in; no program is ever built with it");
 
+use std::fs::DirBuilder;
 use std::io::{self, Write as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -18,6 +20,7 @@ use hpe3par_docker_plugin::docker::socket::Claim;
 use hpe3par_docker_plugin::fencing::mutants::Defects;
 use hpe3par_docker_plugin::node::linux::LinuxNode;
 use hpe3par_docker_plugin::ops::check_config;
+use hpe3par_docker_plugin::ops::lock_file::{LockError, LockFile};
 use hpe3par_docker_plugin::ops::logging::{self, LogFormat, LogLevels};
 use hpe3par_docker_plugin::tasks::TokioTasks;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -45,7 +48,7 @@ enum Command {
     /// Once it listens, it prints one JSON line, {"event":"ready","socket":"…"}, on stdout. Logs go to stderr; their level
     /// is 'logging' of hpe.conf unless RUST_LOG is set (RUST_LOG=debug, or RUST_LOG=warn,hpe3par_docker_plugin=debug).
     Serve(Serve),
-    /// Read hpe.conf and report what is in it and what is wrong with it; no array is asked
+    /// Read hpe.conf and the files it names, and report what is wrong with them; neither etcd nor an array is asked
     ///
     /// Exits with 1 if the plugin would not start with this file. Passwords are never shown.
     CheckConfig(ConfigFile),
@@ -126,7 +129,7 @@ async fn configure_and_run(arguments: &Serve) -> anyhow::Result<()> {
 async fn run(arguments: &Serve, config: &PluginConfig) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("watching for SIGTERM failed")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("watching for SIGINT failed")?;
-    let (assembled, running) = tokio::select! {
+    let Started { assembled, running, _lock } = tokio::select! {
         biased;
         () = asked_to_end(&mut terminate, &mut interrupt) => return Ok(()),
         started = start(arguments, config) => started?,
@@ -145,13 +148,36 @@ async fn run(arguments: &Serve, config: &PluginConfig) -> anyhow::Result<()> {
     }
 }
 
-async fn start(arguments: &Serve, config: &PluginConfig) -> anyhow::Result<(Assembled, RunningDaemon)> {
+/// The plugin, serving.
+struct Started {
+    assembled: Assembled,
+    running: RunningDaemon,
+    /// Held to the end.
+    _lock: LockFile,
+}
+
+async fn start(arguments: &Serve, config: &PluginConfig) -> anyhow::Result<Started> {
     let claim = Claim::take(&arguments.socket).await?;
+    let lock = lock_state(&config.host.state_dir)?;
     let around =
         Surroundings { node: Arc::new(LinuxNode::new()), tasks: Arc::new(TokioTasks), defects: Defects::default() };
     let assembled = assembly::assemble(config, around).await?;
     let running = Daemon::start_on(claim, assembled.daemon_parts(&arguments.socket))?;
-    Ok((assembled, running))
+    Ok(Started { assembled, running, _lock: lock })
+}
+
+/// One plugin at a time works with this directory, and with the node id whose journal it holds.
+fn lock_state(state_dir: &Path) -> anyhow::Result<LockFile> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(state_dir);
+    made.with_context(|| format!("making state_dir {} failed", state_dir.display()))?;
+    LockFile::take(&state_dir.join("lock")).map_err(|error| match error {
+        LockError::Held { pid, .. } => anyhow::anyhow!(
+            "state_dir {} is in use by another plugin of this node (process {pid}); stop it first. Two plugins under one \
+             node id would take volumes from each other",
+            state_dir.display()
+        ),
+        error => anyhow::Error::new(error).context(format!("taking state_dir {}", state_dir.display())),
+    })
 }
 
 async fn asked_to_end(terminate: &mut Signal, interrupt: &mut Signal) {

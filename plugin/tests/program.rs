@@ -92,7 +92,12 @@ async fn it_serves_with_store_and_array_away_and_ends_cleanly_on_sigterm() {
     assert!(plugin.call("/Plugin.Activate").await.ends_with(r#"{"Implements":["VolumeDriver"]}"#));
     let (code, log) = plugin.end(Signal::TERM).await;
     assert_eq!(code, Some(0), "{log}");
-    assert!(!plugin.socket.exists());
+    assert_eq!(
+        std::fs::read_dir(plugin.socket.parent().unwrap()).unwrap().count(),
+        0,
+        "nothing is left beside the socket"
+    );
+    assert!(!plugin.dir.path().join("state/lock").exists());
     assert!(log.contains("ready") && !log.contains("s3cret"), "{log}");
 }
 
@@ -109,6 +114,20 @@ async fn a_second_one_on_the_same_socket_is_told_who_is_there_and_does_no_harm()
     assert!(second.stdout.is_empty());
     assert!(plugin.call("/VolumeDriver.Capabilities").await.contains("global"));
     assert_eq!(plugin.end(Signal::INT).await.0, Some(0));
+}
+
+#[tokio::test]
+async fn a_second_one_of_the_same_node_is_refused_whatever_its_socket_is() {
+    let mut plugin = Plugin::start().await;
+    let conf = plugin.dir.path().join("hpe.conf").display().to_string();
+    let other = plugin.dir.path().join("other/hpe.sock");
+    let second = output(&["serve", "--config", &conf, "--socket", &other.display().to_string()]).await;
+    assert_eq!(second.status.code(), Some(1));
+    let said = text(&second.stderr);
+    let expected = format!("is in use by another plugin of this node (process {})", plugin.child.id().unwrap());
+    assert!(said.contains("state_dir") && said.contains(&expected), "{said}");
+    assert!(!other.exists());
+    assert_eq!(plugin.end(Signal::TERM).await.0, Some(0));
 }
 
 #[tokio::test]
@@ -129,9 +148,23 @@ async fn a_plugin_that_was_killed_leaves_nothing_in_the_way() {
 async fn a_configuration_is_checked_with_an_exit_code() {
     let dir = tempfile::tempdir().unwrap();
     let conf = configuration(dir.path()).display().to_string();
+    std::fs::set_permissions(&conf, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
     let good = output(&["check-config", "--config", &conf]).await;
     assert_eq!(good.status.code(), Some(0));
     assert!(text(&good.stdout).contains("Backend DEFAULT") && !text(&good.stdout).contains("s3cret"));
+    let said = text(&good.stdout);
+    for expected in ["its mode is 0644", "ssh-keyscan -p 22 127.0.0.1"] {
+        assert!(said.contains(expected), "{expected}: {said}");
+    }
+    let sound = std::fs::read_to_string(&conf).unwrap();
+    std::fs::write(&conf, format!("{sound}hpe3par_ca_cert = /nonexistent/ca.pem\n")).unwrap();
+    for command in ["check-config", "serve"] {
+        let refused = output(&[command, "--config", &conf]).await;
+        assert_eq!(refused.status.code(), Some(1), "{command}");
+        let said = text(&refused.stdout) + &text(&refused.stderr);
+        assert!(said.contains("hpe3par_ca_cert: ") && said.contains("/nonexistent/ca.pem"), "{command}: {said}");
+        assert!(said.contains("warning: "), "{command}: {said}");
+    }
     std::fs::write(&conf, "[DEFAULT]\nhost_etcd_port_number = many\n").unwrap();
     let bad = output(&["check-config", "--config", &conf]).await;
     assert_eq!(bad.status.code(), Some(1));

@@ -1,16 +1,17 @@
 //! The unix socket dockerd looks for: made private, never taken from a plugin that lives.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
-use std::io::{self, Write as _};
+use std::fs::{self, DirBuilder, Permissions};
+use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::fs::{FlockOperation, flock};
 use thiserror::Error;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::time::timeout;
+
+use crate::ops::lock_file::{LockError, LockFile};
 
 /// Longest path of a unix socket, in bytes (`sun_path` of unix(7) without its final zero).
 const LONGEST: usize = 107;
@@ -57,8 +58,8 @@ pub enum SocketError {
 #[derive(Debug)]
 pub struct Claim {
     path: PathBuf,
-    /// Held locked for the life of the plugin. The connect test alone could be passed by two starting plugins at once.
-    _pid_file: File,
+    /// Held for the life of the plugin. The connect test alone could be passed by two starting plugins at once.
+    _lock: LockFile,
 }
 
 impl Claim {
@@ -76,9 +77,9 @@ impl Claim {
             let made = DirBuilder::new().recursive(true).mode(0o700).create(parent);
             made.map_err(|error| failed("making directory", parent, error))?;
         }
-        let pid_file = take_pid_file(&path)?;
+        let lock = lock(&path)?;
         clear_the_way(&path).await?;
-        Ok(Self { path, _pid_file: pid_file })
+        Ok(Self { path, _lock: lock })
     }
 
     /// Makes the socket (mode 0600) and listens.
@@ -120,25 +121,14 @@ fn failed(step: &'static str, path: &Path, error: io::Error) -> SocketError {
     SocketError::Failed { step, path: path.to_owned(), error }
 }
 
-/// Locks `<socket>.pid` and writes the process id into it. The file stays: removing a lock file lets two hold "it".
-fn take_pid_file(socket: &Path) -> Result<File, SocketError> {
+/// Locks `<socket>.pid`.
+fn lock(socket: &Path) -> Result<LockFile, SocketError> {
     let mut path = socket.as_os_str().to_owned();
     path.push(".pid");
-    let path = PathBuf::from(path);
-    let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
-    let mut file = opened.map_err(|error| failed("opening", &path, error))?;
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => {}
-        Err(rustix::io::Errno::WOULDBLOCK) => {
-            let pid = fs::read_to_string(&path).unwrap_or_default();
-            let pid: String = pid.chars().filter(char::is_ascii_digit).take(10).collect();
-            return Err(SocketError::InUse { path: socket.to_owned(), who: format!("process {pid}") });
-        }
-        Err(error) => return Err(failed("locking", &path, error.into())),
-    }
-    let written = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
-    written.map_err(|error| failed("writing", &path, error))?;
-    Ok(file)
+    LockFile::take(Path::new(&path)).map_err(|error| match error {
+        LockError::Held { pid, .. } => SocketError::InUse { path: socket.to_owned(), who: format!("process {pid}") },
+        LockError::Failed { step, path, error } => SocketError::Failed { step, path, error },
+    })
 }
 
 /// Removes a socket nobody listens on; refuses everything else that is there.
@@ -198,7 +188,7 @@ mod tests {
         assert_eq!(fs::metadata(path.parent().unwrap()).unwrap().mode() & 0o777, 0o700);
         assert!(UnixStream::connect(&path).await.is_ok());
         drop(socket);
-        assert!(!path.exists());
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 0, "nothing is left beside it");
     }
 
     #[tokio::test]

@@ -2,4 +2,5 @@
 
 pub mod check_config;
 pub mod health;
+pub mod lock_file;
 pub mod logging;
