@@ -15,7 +15,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
-use tokio::sync::watch;
 
 use self::passwords::SectionPassphrase;
 use crate::array::hpe3par::Hpe3par;
@@ -24,9 +23,10 @@ use crate::config::{BackendConfig, BackendName, PluginConfig};
 use crate::daemon::Parts;
 use crate::docker::api;
 use crate::fencing::mutants::Defects;
-use crate::fencing::{Backend, Driver, DriverParts, FenceError, IdentityAlarm, Me};
+use crate::fencing::{Backend, Driver, DriverParts, Me};
+use crate::membership::{self, JoinError};
 use crate::node::node_id::{self, NodeIdError};
-use crate::node::registration::{Registrant, Registration, RegistrationError, Standing};
+use crate::node::registration::Registration;
 use crate::node::{Node, NodeError};
 use crate::store::MetadataStore;
 use crate::store::etcd::{EtcdSettingsError, EtcdStore};
@@ -43,8 +43,6 @@ const OTHER_DEADLINE: Duration = Duration::from_secs(55);
 const HEAD_START: Duration = Duration::from_millis(500);
 /// How long arrays get to end their sessions when the plugin stops.
 const LOG_OUT: Duration = Duration::from_secs(1);
-/// Why nothing is taken before the first registration.
-const NOT_REGISTERED: &str = "this node is not registered in the metadata store yet; try again in a moment";
 /// Paths a device should have before it is used.
 const PATHS_WANTED: usize = 2;
 
@@ -68,15 +66,12 @@ pub enum AssemblyError {
     /// The node itself.
     #[error(transparent)]
     Node(#[from] NodeError),
-    /// Another machine has this node's identity.
+    /// This node cannot become a member of the cluster.
     #[error(transparent)]
-    Identity(#[from] RegistrationError),
+    Join(#[from] JoinError),
     /// The journal of this node.
     #[error(transparent)]
     Journal(#[from] JournalError),
-    /// Reading the journal.
-    #[error(transparent)]
-    Memory(#[from] FenceError),
 }
 
 /// What a plugin is assembled from, besides its configuration.
@@ -153,18 +148,11 @@ pub async fn assemble_on(
         backends,
         node: around.node,
         journal: Arc::new(FileJournal::open(&config.host.state_dir)?),
-        me: me.clone(),
+        me,
         mount_prefix: config.host.mount_prefix.clone(),
         defects: around.defects,
     }));
-    driver.load_journal().await?;
-    let alarm = driver.identity_alarm();
-    alarm.set(Some(NOT_REGISTERED.to_owned()));
-    let report = Arc::new(|_| {});
-    let registrant = Registrant { node: me.node, facts };
-    let registration = Registration::open(Arc::clone(&store), around.tasks.as_ref(), registrant, report).await?;
-    around.tasks.spawn(Box::pin(follow_standing(registration.watch_standing(), alarm)));
-    around.tasks.spawn(Box::pin(Arc::clone(&driver).run_reconcile()));
+    let registration = membership::join(&driver, Arc::clone(&store), around.tasks.as_ref(), facts).await?;
     let service = VolumeService::new(ServiceParts {
         driver,
         store,
@@ -179,22 +167,6 @@ pub async fn assemble_on(
     let (mount, unmount) = (config.host.mount_deadline, config.host.unmount_deadline);
     let deadlines = api::Deadlines { mount, unmount, other: OTHER_DEADLINE };
     Ok(Assembled { service: Arc::new(service), registration, arrays, tasks: around.tasks, deadlines })
-}
-
-/// This node takes no volume, and reconciles none, unless it is registered as the only one of its identity: a clone
-/// that starts while the store is away must not act on the original's records.
-async fn follow_standing(mut standing: watch::Receiver<Standing>, alarm: Arc<IdentityAlarm>) {
-    loop {
-        let reason = match &*standing.borrow_and_update() {
-            Standing::Registered => None,
-            Standing::Waiting { reason } => Some(format!("{NOT_REGISTERED}: {reason}")),
-            Standing::Refused(error) => Some(error.to_string()),
-        };
-        alarm.set(reason);
-        if standing.changed().await.is_err() {
-            return;
-        }
-    }
 }
 
 type OpenedBackends = (BTreeMap<String, Backend>, Vec<Arc<Hpe3par>>);

@@ -10,6 +10,7 @@ pub mod config;
 pub mod daemon;
 pub mod docker;
 pub mod fencing;
+pub mod membership;
 pub mod node;
 pub mod ops;
 pub mod store;
