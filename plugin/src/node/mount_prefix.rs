@@ -26,12 +26,6 @@ impl MountPrefix {
             .and_then(|directory| directory.strip_prefix(&self.0))
             .is_some_and(|name| !name.is_empty() && !name.contains('/'))
     }
-
-    /// The prefix as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
 impl Default for MountPrefix {

@@ -79,7 +79,7 @@ fn the_least_file_has_the_documented_defaults() {
     assert_eq!(host.etcd.urls(), ["http://0.0.0.0:2379"]);
     assert_eq!(host.etcd.timeout, Duration::from_secs(3));
     assert_eq!(host.logging, LogLevel::Warning);
-    assert_eq!(host.mount_prefix.as_str(), "/opt/hpe/data/hpedocker-");
+    assert_eq!(host.mount_prefix.to_string(), "/opt/hpe/data/hpedocker-");
     assert!(host.strict_ssh_host_key_policy);
     assert_eq!(host.ssh_hosts_key_file, Path::new("/root/.ssh/ssh_known_hosts"));
     assert_eq!(host.node_id_file, Path::new("/etc/hpedockerplugin/.node_id"));
