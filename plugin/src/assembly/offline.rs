@@ -162,7 +162,7 @@ impl Look<'_> {
                 let text = format!(
                     "{file} {state} {address}, the command line of [{}]: the plugin will not log in there, and exports are \
                      removed over REST only. Fill it with: ssh-keyscan -p {port} {address} >> {file}, and compare the key at \
-                     the array",
+                     the array.",
                     section.name
                 );
                 self.warning(BackendName::DEFAULT, KEY, text);

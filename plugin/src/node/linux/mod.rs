@@ -153,10 +153,10 @@ impl Node for LinuxNode {
 
     async fn inspect(&self, wwn: &Wwn) -> Result<LocalTruth, NodeError> {
         let truth = inspection::inspect(&self.roots, &self.commands, wwn).await?;
-        if truth.is_clean() {
-            // Nothing is there, but something is on its way.
-            let step = Step::new("proving that nothing is left", format_args!("volume {wwn}"));
-            self.unfinished.refuse_if_any(&step, &[Object::from(wwn)])?;
+        // Nothing is there, but something may be on its way.
+        let step = Step::new("proving that nothing is left", format_args!("volume {wwn}"));
+        if truth.is_clean() && self.unfinished.wait_for_earlier(&step, &[Object::from(wwn)]).await? {
+            return inspection::inspect(&self.roots, &self.commands, wwn).await;
         }
         Ok(truth)
     }

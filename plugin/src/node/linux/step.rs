@@ -134,7 +134,7 @@ mod tests {
             .await;
         assert!(matches!(hung, Err(NodeError::TimedOut { step: "mounting", .. })));
         let next = Step::new("mounting", "/mnt");
-        assert!(matches!(unfinished.refuse_if_any(&next, &on), Err(NodeError::StillRunning { .. })));
+        assert!(matches!(unfinished.wait_for_earlier(&next, &on).await, Err(NodeError::StillRunning { .. })));
         drop(sender);
         assert!(heard.await.unwrap().is_err(), "what was given up is not carried out late");
         unfinished.wait_for_earlier(&next, &on).await.unwrap();
