@@ -6,6 +6,8 @@
 mod earlier_plugin;
 mod ownership;
 mod reading;
+mod recent;
+mod written;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
