@@ -290,6 +290,17 @@ fn an_owner_gives_a_node_it_knows_nothing_of_the_delay_before_it_fences_it() {
 }
 
 #[test]
+fn an_unmount_the_earlier_plugin_did_not_finish_is_written_back() {
+    let mut half_way = case(record(Ownership::Free));
+    half_way.record.epoch = Epoch(0);
+    half_way.local = really_mounted();
+    assert_eq!(half_way.step(), MountStep::TearDown);
+    let lost = Quarantine { epoch: Epoch(0), boot: BootId::new("boot1"), host: None, revoked: true };
+    half_way.record.quarantine.insert(NodeId::new("b"), lost);
+    assert_eq!(half_way.step(), MountStep::CleanFenced);
+}
+
+#[test]
 fn what_is_being_created_or_removed_is_not_mounted() {
     for lifecycle in [Lifecycle::Creating, Lifecycle::Removing] {
         let mut early = case(record(Ownership::Free));

@@ -1,4 +1,6 @@
-use super::super::{Owner, Takeover};
+//! Records of both plugins, as they are read and written.
+
+use crate::volume::record::{Owner, Takeover};
 use super::*;
 
 fn read(text: &str) -> VolumeRecord {
