@@ -102,7 +102,8 @@ impl Demonstration {
         self.narrator.title(TITLE);
         self.narrator.plain(&format!("etcd         {}", lab.etcd().endpoint()));
         self.narrator.plain(&format!("array        {} and SSH at {}", lab.array().wsapi_url(), lab.array().ssh_addr()));
-        self.narrator.plain("two workers  the production plugin twice, each with its own socket, on a simulated machine");
+        self.narrator
+            .plain("two workers  the production plugin twice, each with its own socket, on a simulated machine");
         self.narrator.plain(&format!(
             "All of it started in {:.1} s. Times are those of the array's clock.",
             begun.elapsed().as_secs_f64()
