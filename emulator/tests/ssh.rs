@@ -123,6 +123,15 @@ async fn many_channels_run_at_once_on_one_connection() {
     assert!(printed.iter().all(|one| *one == printed[0] && one.status == Some(0)));
 }
 
+#[tokio::test]
+async fn a_connection_serves_any_number_of_commands_one_after_the_other() {
+    let running = start_plain().await;
+    let connection = ssh(&running).await;
+    for _ in 0..80 {
+        assert_eq!(exec(&connection, "showvlun -t", "").await.status, Some(0));
+    }
+}
+
 fn add(running: &hpe3par_emulator::server::RunningEmulator, operation: &str, fault: FaultKind, after: bool) {
     let rule = FaultRule::new(Some(Channel::Cli), operation, fault);
     let rule = if after { rule.after_effect() } else { rule };

@@ -4,7 +4,11 @@
 //! and input goes to them through bounded queues without waiting, because a handler that waits for the loop that
 //! runs it stops the connection for good.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use russh::{
@@ -92,18 +96,39 @@ struct ChannelInput {
     started: bool,
     /// Where typed bytes go while the session runs and the client may type.
     to_session: Option<mpsc::Sender<Bytes>>,
+    /// Lives as long as the shell or command.
+    running: Weak<()>,
+}
+
+impl ChannelInput {
+    /// What ran on it has ended and closed it. The client's own close is not always heard of: the library handles it alone once
+    /// the channel is closed from this side.
+    fn is_over(&self) -> bool {
+        self.started && self.running.strong_count() == 0
+    }
+}
+
+/// What a shell or command runs with.
+struct Started {
+    screen: Screen,
+    input: mpsc::Receiver<Bytes>,
+    pty: bool,
+    /// Held until it has ended.
+    running: Arc<()>,
 }
 
 impl Client {
     /// Prepares a channel for a shell or command; `None` when one runs on it already.
-    fn start(&mut self, id: ChannelId, session: &Session) -> Option<(Screen, mpsc::Receiver<Bytes>, bool)> {
+    fn start(&mut self, id: ChannelId, session: &Session) -> Option<Started> {
         let channel = self.channels.get_mut(&id)?;
         if std::mem::replace(&mut channel.started, true) {
             return None;
         }
         let (to_session, input) = mpsc::channel(MOST_WAITING_INPUT);
         channel.to_session = Some(to_session);
-        Some((Screen::new(session.handle(), id, self.cut.clone()), input, channel.pty))
+        let running = Arc::new(());
+        channel.running = Arc::downgrade(&running);
+        Some(Started { screen: Screen::new(session.handle(), id, self.cut.clone()), input, pty: channel.pty, running })
     }
 }
 
@@ -124,6 +149,7 @@ impl Handler for Client {
         reply: ChannelOpenHandle,
         _session: &mut Session,
     ) -> Result<(), Self::Error> {
+        self.channels.retain(|_, channel| !channel.is_over());
         if self.channels.len() >= MOST_CHANNELS {
             reply.reject(ChannelOpenFailure::ResourceShortage).await;
             return Ok(());
@@ -151,21 +177,29 @@ impl Handler for Client {
     }
 
     async fn shell_request(&mut self, id: ChannelId, session: &mut Session) -> Result<(), Self::Error> {
-        let Some((screen, input, pty)) = self.start(id, session) else {
+        let Some(Started { screen, input, pty, running }) = self.start(id, session) else {
             return session.channel_failure(id);
         };
         session.channel_success(id)?;
-        tokio::spawn(run_shell(self.shared.session(), screen, input, pty));
+        let shell = run_shell(self.shared.session(), screen, input, pty);
+        tokio::spawn(async move {
+            shell.await;
+            drop(running);
+        });
         Ok(())
     }
 
     async fn exec_request(&mut self, id: ChannelId, command: &[u8], session: &mut Session) -> Result<(), Self::Error> {
-        let Some((screen, input, pty)) = self.start(id, session) else {
+        let Some(Started { screen, input, pty, running }) = self.start(id, session) else {
             return session.channel_failure(id);
         };
         session.channel_success(id)?;
         let command = String::from_utf8_lossy(command).into_owned();
-        tokio::spawn(run_one(self.shared.session(), screen, input, pty, command));
+        let command = run_one(self.shared.session(), screen, input, pty, command);
+        tokio::spawn(async move {
+            command.await;
+            drop(running);
+        });
         Ok(())
     }
 
