@@ -43,7 +43,6 @@ pub(crate) struct Mutants {
 struct Found {
     mutant: &'static str,
     does: &'static str,
-    known_as: &'static str,
     /// A scenario has its tag, and so has to fail.
     named: bool,
     by_scenario: Option<String>,
@@ -54,7 +53,7 @@ struct Found {
 
 impl Mutants {
     pub(crate) async fn run(self) -> Result<bool> {
-        let mutants: Vec<Mutant> = self.only.map_or_else(|| Mutant::all().collect(), |only| vec![only]);
+        let mutants: Vec<Mutant> = self.only.map_or_else(|| Mutant::ALL.to_vec(), |only| vec![only]);
         let features = features(self.features.clone())?;
         // Says at once when this build has no mutants.
         options(mutants.first().copied(), 0)?;
@@ -94,7 +93,6 @@ impl Mutants {
         Ok(Found {
             mutant: mutant.name(),
             does: mutant.does(),
-            known_as: mutant.known_as(),
             named,
             by_check: scenario.as_ref().and_then(|row| row.failure.clone()).map(|why| first_line(&why)),
             by_scenario: scenario.map(|row| row.name),
@@ -131,8 +129,7 @@ impl Found {
 fn markdown(matrix: &[Found]) -> String {
     let mut text = String::from(
         "# Known defects, and what finds each\n\nWritten by `hpe3par-lab mutants --markdown docs/mutants.md` (a build with `--features mutants`). Each line is a \
-         defect put back into the plugin on purpose; the second column has its numbers in the list of the earlier plugin's \
-         defects. No shipped program has any of them.\n\n| Defect | Known as | What it does | Scenario that fails | Seed that breaks |\n|---|---|---|---|---|\n",
+         defect put back into the plugin on purpose, most of them defects of the earlier plugin. No shipped program has any of them.\n\n| Defect | What it does | Scenario that fails | Seed that breaks |\n|---|---|---|---|\n",
     );
     for found in matrix {
         let seed = match (found.by_seed, &found.by_invariant) {
@@ -140,7 +137,7 @@ fn markdown(matrix: &[Found]) -> String {
             _ => "–".to_owned(),
         };
         let scenario = found.by_scenario.as_deref().unwrap_or("–");
-        text += &format!("| `{}` | {} | {} | {scenario} | {seed} |\n", found.mutant, found.known_as, found.does);
+        text += &format!("| `{}` | {} | {scenario} | {seed} |\n", found.mutant, found.does);
     }
     text
 }

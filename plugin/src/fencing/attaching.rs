@@ -151,7 +151,7 @@ impl Driver {
             }
             self.refresh(claimed).await?;
         }
-        Err(FenceError::Deadline { doing: "writing the record" })
+        Err(FenceError::ChangedMeanwhile { doing: "writing the volume's record" })
     }
 
     /// Commits `path_info`. The caller becomes a reference only if it still waits for the answer.
@@ -200,7 +200,7 @@ impl Driver {
                 Err(error) => return Err(error),
             }
         }
-        Err(FenceError::Deadline { doing: "committing the mount" })
+        Err(FenceError::ChangedMeanwhile { doing: "committing the mount" })
     }
 
     /// The mount is committed: remember it here and answer. A caller that has gone leaves no reference; the volume

@@ -81,6 +81,12 @@ pub enum FenceError {
         /// What was being done.
         doing: &'static str,
     },
+    /// Another node changed what this one was about to write.
+    #[error("another node changed the metadata while this one was {doing}; repeat the request")]
+    ChangedMeanwhile {
+        /// What was being done.
+        doing: &'static str,
+    },
     /// The backend of the volume is not in the configuration.
     #[error("backend '{0}' of the volume is not in hpe.conf of this node")]
     NoBackend(String),

@@ -71,7 +71,7 @@ impl Driver {
         let changes = vec![Change::Put { key, value: me.as_str().as_bytes().to_vec(), lease: None }];
         match self.parts.store.commit(Transaction { guards: vec![guard], changes }).await? {
             Committed::Yes(_) => Ok(()),
-            Committed::No => Err(FenceError::Deadline { doing: "registering this node's host on the array" }),
+            Committed::No => Err(FenceError::ChangedMeanwhile { doing: "registering its host on the array" }),
         }
     }
 

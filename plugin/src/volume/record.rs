@@ -6,7 +6,6 @@
 mod earlier_plugin;
 mod ownership;
 mod reading;
-mod recent;
 mod written;
 
 use std::collections::BTreeMap;
@@ -129,7 +128,7 @@ pub struct VolumeRecord {
 }
 
 impl VolumeRecord {
-    /// How many steps and burned numbers a record keeps.
+    /// How many steps a record keeps.
     pub const KEPT: usize = 24;
 
     /// A record of a volume that nobody owns, with everything else unset.
@@ -167,13 +166,12 @@ impl VolumeRecord {
         self.steps.drain(..surplus);
     }
 
-    /// Remembers a LUN number whose export may still take effect.
+    /// Remembers a LUN number whose export may still take effect. None is dropped for a newer one: a number goes when its
+    /// export was seen, or by age.
     pub fn burn(&mut self, node: &NodeId, host: &HostName, lun: Lun) {
         let burned = self.burned_luns.entry(node.clone()).or_default();
         burned.retain(|(_, known)| *known != lun);
         burned.push((host.clone(), lun));
-        let surplus = burned.len().saturating_sub(Self::KEPT);
-        burned.drain(..surplus);
     }
 
     /// The node owns the volume in this very boot.

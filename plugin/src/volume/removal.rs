@@ -25,9 +25,7 @@ impl VolumeService {
         let mine_to_undo = record.lifecycle != Lifecycle::Removing;
         record.lifecycle = Lifecycle::Removing;
         let Some(revision) = self.write(&record, loaded.revision).await? else {
-            return Err(FenceError::Deadline {
-                doing: "marking the volume for removal: another node changed it; repeat the request",
-            });
+            return Err(FenceError::ChangedMeanwhile { doing: "marking the volume for removal" });
         };
         match self.remove_from_array(&record, revision).await {
             Ok(()) => self.forget(&record, revision).await,
@@ -48,9 +46,7 @@ impl VolumeService {
             driver.refuse_exports(record).await?;
         }
         if driver.load_record(record.id).await?.is_none_or(|now| now.revision != revision) {
-            return Err(FenceError::Deadline {
-                doing: "removing the volume: another node changed its record; repeat the request",
-            });
+            return Err(FenceError::ChangedMeanwhile { doing: "removing the volume" });
         }
         let array = driver.array_of(record)?;
         match array.remove_volume(&record.array_name).await {
@@ -89,9 +85,7 @@ impl VolumeService {
             ],
         };
         if self.parts.store.commit(transaction).await? == Committed::No {
-            return Err(FenceError::Deadline {
-                doing: "deleting the record: another node changed it; repeat the request",
-            });
+            return Err(FenceError::ChangedMeanwhile { doing: "deleting the record" });
         }
         info!(volume = %record.display_name, array_name = %record.array_name, "removed");
         Ok(())

@@ -14,7 +14,6 @@ use serde_json::{Map, Value};
 use super::reading::parse_owner;
 use super::{
     Attempt, Epoch, Format, Lifecycle, Owner, Ownership, PathInfo, Quarantine, Stage, Step, Takeover, VolumeRecord,
-    recent,
 };
 use crate::array::{CpgName, HostName, Lun, Wwn};
 use crate::node::{NodeId, RootAccess};
@@ -47,9 +46,7 @@ impl VolumeRecord {
     /// Writes the record. Fields this plugin does not know are written as they were read.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
-        let bytes = Text(self).to_string().into_bytes();
-        recent::keep(&bytes, self);
-        bytes
+        Text(self).to_string().into_bytes()
     }
 }
 
@@ -167,15 +164,6 @@ struct Fencing {
 
 /// Reads a record of exactly the shape this version writes; `None` for any other.
 pub(super) fn read(bytes: &[u8]) -> Option<VolumeRecord> {
-    if let Some(record) = recent::find(bytes) {
-        return Some(record);
-    }
-    let record = parse(bytes)?;
-    recent::keep(bytes, &record);
-    Some(record)
-}
-
-fn parse(bytes: &[u8]) -> Option<VolumeRecord> {
     let record: Record = serde_json::from_slice(bytes).ok()?;
     let texts = [&record.backend, &record.provisioning];
     if texts.iter().any(|text| text.is_empty()) || MOVED.iter().any(|field| record.rest.contains_key(*field)) {
