@@ -4,6 +4,7 @@
 //! not read from the device itself, an answer without a committed record and a mount seen in this kernel.
 
 use std::path::Path;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -65,7 +66,12 @@ impl Driver {
         caller: &Caller,
     ) -> Result<Mounted, FenceError> {
         let exported = self.fence_and_export(claimed).await?;
-        let (device, ports) = self.attach(&claimed.loaded.record, round, exported).await?;
+        let attached = self.attach(&claimed.loaded.record, round, exported).await;
+        if attached.is_err() {
+            // Perhaps this node is another host of the array by now: look it up again next time.
+            self.forget_host(self.backend(&claimed.loaded.record)?.array.id());
+        }
+        let (device, ports) = attached?;
         self.ensure_filesystem(claimed, &device).await?;
         self.mount_device(&device, &round.mount_dir).await?;
         self.parts.node.set_root_access(&round.mount_dir, claimed.loaded.record.access).await?;
@@ -191,8 +197,10 @@ impl Driver {
                 Ok(None) => self.refresh(claimed).await?,
                 Err(FenceError::Store(StoreError::Unavailable { .. })) => {
                     // Unknown: read what is there before anything else is said.
+                    self.doubt(claimed, mount_id);
                     tokio::time::sleep(COMMIT_PAUSE).await;
                     self.refresh(claimed).await?;
+                    self.no_doubt(claimed);
                     if claimed.loaded.record.path_info.get(&me.node) == Some(&info) {
                         return self.committed(claimed, &info, added.then_some((mount_id, caller))).await;
                     }
@@ -201,6 +209,16 @@ impl Driver {
             }
         }
         Err(FenceError::ChangedMeanwhile { doing: "committing the mount" })
+    }
+
+    /// Remembers that the reference may be in the record, until a look at the record says what is there.
+    fn doubt(&self, claimed: &Claimed, mount_id: &str) {
+        let mut doubtful = self.doubtful.lock().unwrap_or_else(PoisonError::into_inner);
+        doubtful.insert(claimed.loaded.record.id, vec![(mount_id.to_owned(), claimed.epoch)]);
+    }
+
+    fn no_doubt(&self, claimed: &Claimed) {
+        self.doubtful.lock().unwrap_or_else(PoisonError::into_inner).remove(&claimed.loaded.record.id);
     }
 
     /// The mount is committed: remember it here and answer. A caller that has gone leaves no reference; the volume

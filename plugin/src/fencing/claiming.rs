@@ -96,6 +96,7 @@ impl Driver {
         if !(trusts && claimed.loaded.record.quarantine.is_empty()) {
             self.revoke_all(claimed).await?;
         }
+        self.refuse_beside_late_export(claimed).await?;
         let mut skip = BTreeSet::new();
         let mut attempt = self.start_attempt(claimed, &skip).await?;
         for _ in 0..EXPORT_TRIES {
@@ -127,7 +128,7 @@ impl Driver {
                     if !self.parts.defects.has(Mutant::ReuseLunNumber) {
                         self.burn(claimed, attempt.lun).await?;
                         self.revoke_all(claimed).await?;
-                        self.refuse_beside_late_export(claimed, attempt.lun).await?;
+                        self.refuse_beside_late_export(claimed).await?;
                         attempt = self.start_attempt(claimed, &skip).await?;
                     }
                 }
@@ -161,12 +162,12 @@ impl Driver {
         .await
     }
 
-    /// After a request of unknown outcome: goes on only if it was seen to have taken effect, or cannot do harm.
-    async fn refuse_beside_late_export(&self, claimed: &Claimed, lun: Lun) -> Result<(), FenceError> {
-        if claimed.seen.contains(&(claimed.host.clone(), lun)) {
-            return Ok(());
-        }
-        match self.request_on_its_way(&claimed.loaded.record).await? {
+    /// Before every export: goes on only if each earlier request of this node was seen to have taken effect, or can do no
+    /// harm. The claim itself may have burned the number of an attempt that a dead plugin left open.
+    async fn refuse_beside_late_export(&self, claimed: &Claimed) -> Result<(), FenceError> {
+        let mut record = claimed.loaded.record.clone();
+        forget_seen(&mut record, &claimed.seen);
+        match self.request_on_its_way(&record).await? {
             Some((lun, left)) => Err(FenceError::ExportOnItsWay { lun, seconds: left.as_secs() + 1 }),
             None => Ok(()),
         }

@@ -12,7 +12,7 @@ use super::mutants::Mutant;
 use super::refusal::Refusal;
 use crate::array::Wwn;
 use crate::node::{Device, LocalTruth, NodeError, Use};
-use crate::volume::record::{Epoch, VolumeRecord};
+use crate::volume::record::VolumeRecord;
 
 /// How often the exclusive open is tried before a device counts as busy, and the pause between tries.
 const IDLE_TRIES: usize = 4;
@@ -150,8 +150,8 @@ impl Driver {
         if !lost && !local.mounted_at.iter().all(|dir| self.is_ours(dir)) {
             return Err(Refusal::MountedByOthers { at: local.mounted_at }.into());
         }
-        if !lost && record.epoch == Epoch(0) {
-            // A mount of the earlier plugin that no record explains: nobody took it, so it is written back in order.
+        if !lost && record.has_unfinished_unmount() {
+            // Of the earlier plugin: nobody took the volume, so it is written back in order.
             return self.take_down(&wwn, &local).await.map(|_| ());
         }
         self.drop_fenced(&record, &wwn, &local).await

@@ -12,7 +12,7 @@ use super::policy::{ConflictPolicy, Policy};
 use super::refusal::Refusal;
 use crate::array::{HostName, VlunRow};
 use crate::node::{BootId, LocalTruth, NodeId};
-use crate::volume::record::{Epoch, Lifecycle, Owner, Stage, VolumeRecord};
+use crate::volume::record::{Lifecycle, Owner, Stage, VolumeRecord};
 
 /// This node in this boot.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -186,7 +186,7 @@ fn leftovers(facts: &MountFacts<'_>) -> Option<MountStep> {
         return Some(MountStep::TearDown);
     }
     let lost_here = facts.record.quarantine.contains_key(&facts.me.node);
-    if !lost_here && facts.record.epoch == Epoch(0) && facts.local.is_mounted_at(facts.mount_dir) {
+    if !lost_here && facts.record.has_unfinished_unmount() && facts.local.is_mounted_at(facts.mount_dir) {
         // An unmount of the earlier plugin that stopped half way: nobody took the volume, so it is written back in order.
         return Some(MountStep::TearDown);
     }

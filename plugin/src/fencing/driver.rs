@@ -20,7 +20,7 @@ use crate::node::{Filesystem, MountPrefix, Node};
 use crate::store::journal::{Journal, JournalEntry};
 use crate::store::{Change, Committed, Guard, MetadataStore, Revision, Transaction, keys};
 use crate::volume::names::VolumeId;
-use crate::volume::record::VolumeRecord;
+use crate::volume::record::{Epoch, VolumeRecord};
 
 /// An array as a backend section configures it.
 #[derive(Clone)]
@@ -95,6 +95,8 @@ pub struct Driver {
     pub(super) stuck: Mutex<BTreeMap<VolumeId, Instant>>,
     pub(super) unclaimed: Mutex<BTreeMap<VolumeId, Instant>>,
     pub(super) burned_since: Mutex<BTreeMap<BurnedNumber, Instant>>,
+    /// Mount ids, with their epoch, whose commit may have taken effect though their callers heard of an error.
+    pub(super) doubtful: Mutex<BTreeMap<VolumeId, Vec<(String, Epoch)>>>,
     pub(super) here: Mutex<BTreeMap<VolumeId, JournalEntry>>,
     pub(super) seen: Mutex<BTreeMap<VolumeId, VolumeRecord>>,
     pub(super) store_away: AtomicBool,
@@ -116,6 +118,7 @@ impl Driver {
             stuck: Mutex::default(),
             unclaimed: Mutex::default(),
             burned_since: Mutex::default(),
+            doubtful: Mutex::default(),
             here: Mutex::default(),
             seen: Mutex::default(),
             store_away: AtomicBool::new(false),

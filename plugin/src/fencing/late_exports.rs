@@ -64,12 +64,22 @@ impl Driver {
         }
         let backend = self.backend(record)?;
         let current = record.ownership.stage().and_then(Stage::attempt).map(|attempt| attempt.lun);
-        let rows = self.read_exports(record).await?;
+        // Age first, then the look: what takes effect in between is seen.
         let mut done = self.older_than(id, &burned, backend.policy.burned_watch);
-        for export in late(&rows, &burned, current) {
+        let rows = self.read_exports(record).await?;
+        let found = late(&rows, &burned, current);
+        for export in &found {
             info!(?export, "removing an export that took effect late");
-            remove_one(backend.array.as_ref(), &export, Channel::Wsapi).await?;
-            done.extend(export.to.host().map(|host| (host.clone(), export.lun)));
+            remove_one(backend.array.as_ref(), export, Channel::Wsapi).await?;
+        }
+        if !found.is_empty() {
+            let left = self.read_exports(record).await?;
+            let still = late(&left, &burned, current);
+            let numbers = |exports: &[Export]| -> BTreeSet<Number> {
+                exports.iter().filter_map(|export| Some((export.to.host()?.clone(), export.lun))).collect()
+            };
+            done.extend(numbers(&found));
+            done.retain(|number| !numbers(&still).contains(number));
         }
         self.forget_own_numbers(&loaded, &done).await
     }

@@ -13,7 +13,7 @@ use super::error::FenceError;
 use super::references;
 use super::refusal::Refusal;
 use crate::store::journal::JournalEntry;
-use crate::volume::mount::Mounted;
+use crate::volume::mount::{Caller, Mounted};
 use crate::volume::names::VolumeId;
 use crate::volume::record::{Stage, VolumeRecord};
 
@@ -89,8 +89,16 @@ impl Driver {
     ///
     /// # Errors
     /// [`FenceError::NoSuchVolume`] when this node cannot vouch for the volume by itself.
-    pub async fn mount_from_memory(&self, id: VolumeId, mount_id: &str) -> Result<Mounted, FenceError> {
+    pub async fn mount_from_memory(
+        &self,
+        id: VolumeId,
+        mount_id: &str,
+        caller: &Caller,
+    ) -> Result<Mounted, FenceError> {
         let _guard = self.volume_guard(id).await;
+        if !caller.is_waiting() {
+            return Err(FenceError::Deadline { doing: "mounting while the metadata store is away" });
+        }
         let Some(mut entry) = self.vouched(id).await? else { return Err(FenceError::NoSuchVolume) };
         references::add(&mut entry.mount_ids, mount_id);
         entry.ahead_of_store = true;

@@ -15,6 +15,7 @@ use super::error::FenceError;
 use super::mutants::Mutant;
 use super::references;
 use super::refusal::Refusal;
+use super::revoking::read_back;
 use crate::array::{Channel, Lun, Wwn};
 use crate::node::{LocalTruth, registration};
 use crate::store::{Change, Guard, Revision, Transaction, keys};
@@ -57,6 +58,7 @@ impl Driver {
         loop {
             let guard = self.volume_guard(id).await;
             self.finish_what_memory_knows(id).await?;
+            self.drop_doubtful(id).await?;
             let (round, step) = self.decide(id).await?;
             debug!(volume = %id, node = %self.parts.me.node, epoch = %round.loaded.record.epoch, ?step, "mount step");
             let deserted = !caller.is_waiting() && !self.parts.defects.has(Mutant::DepartedCallerHolds);
@@ -160,9 +162,9 @@ impl Driver {
         let my_host = self.my_host(record).await?;
         let mut rows = self.read_exports(record).await?;
         let mine = record.ownership.owner().is_some_and(|owner| owner.node == self.parts.me.node);
-        if rows.is_empty() && mine && !self.is_exported_to_nobody(record).await? {
+        if rows.is_empty() && mine {
             // An owner must not conclude from one empty answer that its export is gone.
-            rows = self.backend(record)?.array.exports_of(&record.array_name, Channel::Cli).await?;
+            rows = read_back(self.backend(record)?.array.as_ref(), record, Channel::Wsapi).await?;
         }
         let node_hosts = if rows.iter().all(|row| row.host() == Some(&my_host)) {
             BTreeMap::new()
@@ -206,7 +208,8 @@ impl Driver {
         let answer = |device: PathBuf| Mounted { mountpoint: round.mount_dir.clone(), device };
         let owner = match &record.ownership {
             Ownership::Owned { owner, .. } if owner.node == me.node => Owner { boot: me.boot.clone(), ..owner.clone() },
-            // Only a defect put in by a test comes here: success without ownership.
+            _ if !self.parts.defects.has(Mutant::AlreadyMountedIsSuccess) => return Ok(None),
+            // Success without ownership.
             _ => return Ok(Some(answer(device.map(|device| device.path.clone()).unwrap_or_default()))),
         };
         let attempt = record.ownership.stage().and_then(Stage::attempt);
@@ -237,7 +240,13 @@ impl Driver {
         let added = info.mount_ids.len() > held;
         let answer = answer(info.path.clone());
         let Some(saved) = self.save(&round.loaded, record).await? else { return Ok(None) };
-        self.journal_mounted(&saved.record).await?;
+        if let Err(error) = self.journal_mounted(&saved.record).await {
+            if added {
+                // The caller hears of an error, so it will never let go.
+                self.drop_again(saved, mount_id).await?;
+            }
+            return Err(error);
+        }
         self.stuck.lock().unwrap_or_else(PoisonError::into_inner).remove(&saved.record.id);
         if added {
             self.forget_departed(saved, mount_id, caller).await?;
@@ -255,6 +264,16 @@ impl Driver {
         if caller.is_waiting() || self.parts.defects.has(Mutant::DepartedCallerHolds) {
             return Ok(());
         }
+        let id = saved.record.id;
+        if let Some(saved) = self.drop_again(saved, mount_id).await? {
+            return self.journal_mounted(&saved.record).await;
+        }
+        debug!(volume = %id, "the volume was taken over before the reference was dropped");
+        Ok(())
+    }
+
+    /// Drops one reference of this node, whoever else changes the record meanwhile. `None`: it is not ours any more.
+    async fn drop_again(&self, saved: Loaded, mount_id: &str) -> Result<Option<Loaded>, FenceError> {
         let (id, epoch) = (saved.record.id, saved.record.epoch);
         let mut current = Some(saved);
         while let Some(loaded) = current.filter(|loaded| loaded.record.epoch == epoch) {
@@ -263,10 +282,24 @@ impl Driver {
                 references::drop_one(&mut info.mount_ids, mount_id);
             }
             if let Some(saved) = self.save(&loaded, record).await? {
-                return self.journal_mounted(&saved.record).await;
+                return Ok(Some(saved));
             }
             current = self.load(id).await?;
         }
+        Ok(None)
+    }
+
+    /// Drops references whose commit had an unknown outcome: their callers were told that the mount failed.
+    pub(super) async fn drop_doubtful(&self, id: VolumeId) -> Result<(), FenceError> {
+        let doubtful = self.doubtful.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
+        for (mount_id, epoch) in doubtful.into_iter().flatten() {
+            let Some(loaded) = self.load(id).await? else { break };
+            if loaded.record.epoch == epoch && loaded.record.is_owned_by(&self.parts.me.node, &self.parts.me.boot) {
+                warn!(volume = %loaded.record.display_name, mount_id, "dropping the reference of a mount that was answered with an error");
+                self.drop_again(loaded, &mount_id).await?;
+            }
+        }
+        self.doubtful.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
         Ok(())
     }
 

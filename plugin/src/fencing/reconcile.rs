@@ -3,7 +3,7 @@
 //! Runs at start, on every change the store's watch reports, and at an interval, so that a crash at any step, a
 //! fence this node slept through, or a late export heals by itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -78,7 +78,9 @@ impl Driver {
         let mut running = FuturesUnordered::new();
         loop {
             if let Err(error) = self.reconcile_until_watch_breaks(&mut running).await {
-                self.store_away.store(true, Ordering::Relaxed);
+                if matches!(error, FenceError::Store(_)) {
+                    self.store_away.store(true, Ordering::Relaxed);
+                }
                 debug!(node = %self.parts.me.node, %error, "reconciliation starts over");
             }
             let pause = Instant::now() + STORE_AWAY;
@@ -121,7 +123,10 @@ impl Driver {
     async fn look_at_all(&self) -> Result<(Vec<VolumeId>, Revision), FenceError> {
         let mut concerned = Vec::new();
         let (entries, revision) = self.parts.store.list(keys::VOLUMES).await?;
-        let present = self.parts.node.volumes_present().await?;
+        let present = self.parts.node.volumes_present().await.unwrap_or_else(|error| {
+            warn!(%error, "looking at this node's devices failed; going by the records alone");
+            BTreeSet::new()
+        });
         let mut seen = BTreeMap::new();
         for entry in entries {
             match VolumeRecord::from_json(&entry.key, &entry.value) {
@@ -189,6 +194,7 @@ impl Driver {
             return Ok(());
         }
         let Some(_guard) = self.try_volume_guard(id) else { return Ok(()) };
+        self.drop_doubtful(id).await?;
         let Some(loaded) = self.load(id).await? else { return self.record_is_gone(id).await };
         if self.journal_entry(id).is_some_and(|entry| entry.released || entry.ahead_of_store) {
             self.tell_store(loaded).await?;

@@ -17,10 +17,15 @@ use super::late_exports::{Number, burn_open_attempt, forget_seen};
 use super::mutants::Mutant;
 use super::references;
 use super::refusal::Refusal;
+use crate::array::Wwn;
 use crate::node::{BootId, LocalTruth, NodeError};
 use crate::store::{Change, Transaction, keys};
 use crate::volume::names::VolumeId;
 use crate::volume::record::{Owner, Ownership, Stage, VolumeRecord};
+
+/// How long a release waits for a path before it says so, and the pause between two looks.
+const PATH_WAIT: Duration = Duration::from_secs(30);
+const PATH_LOOK: Duration = Duration::from_secs(1);
 
 /// What an Unmount does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,8 +138,12 @@ impl Driver {
     pub(super) async fn release(&self, loaded: Loaded) -> Result<(), FenceError> {
         let mut record = loaded.record.clone();
         let wwn = self.wwn_of(&mut record).await?;
-        let local = self.parts.node.inspect(&wwn).await?;
-        if local.filesystem_dead || self.is_hopeless(&record, &local).await {
+        let mut local = self.parts.node.inspect(&wwn).await?;
+        let hopeless = local.filesystem_dead || self.is_hopeless(&record, &local).await;
+        if !hopeless && local.paths_down {
+            local = self.wait_for_a_path(&record, &wwn).await?;
+        }
+        if hopeless {
             self.drop_fenced(&record, &wwn, &local).await?;
         } else if self.take_down(&wwn, &local).await? == TakenDown::StillUsed {
             return self.keep_in_use(&loaded, &local).await;
@@ -166,6 +175,27 @@ impl Driver {
             warn!(volume = %record.display_name, "no path came back in time: giving up what was not written back");
         }
         hopeless
+    }
+
+    /// Waits a while for a path: without one a write-back would hang in the kernel, with a thread of this process.
+    async fn wait_for_a_path(&self, record: &VolumeRecord, wwn: &Wwn) -> Result<LocalTruth, FenceError> {
+        let until = Instant::now() + PATH_WAIT;
+        loop {
+            let local = self.parts.node.inspect(wwn).await?;
+            if !local.paths_down {
+                return Ok(local);
+            }
+            if Instant::now() >= until {
+                let reason = "no path to the array is left; it goes on when one comes back, and gives up in the end";
+                return Err(NodeError::Failed {
+                    step: "writing back",
+                    object: format!("volume {}", record.display_name),
+                    reason: reason.to_owned(),
+                }
+                .into());
+            }
+            tokio::time::sleep(PATH_LOOK).await;
+        }
     }
 
     /// The last transaction of a release. If the volume was taken meanwhile there is nothing left to free.
@@ -225,8 +255,8 @@ impl Driver {
             if let Ownership::Owned { owner, stage } = record.ownership {
                 record.ownership = Ownership::Owned { owner, stage: Stage::Mounted(stage.attempt()) };
             }
-            if self.save(&current, record).await?.is_some() {
-                return Ok(());
+            if let Some(saved) = self.save(&current, record).await? {
+                return self.journal_mounted(&saved.record).await;
             }
             match self.load(loaded.record.id).await? {
                 Some(fresh) => current = fresh,

@@ -174,6 +174,13 @@ impl VolumeRecord {
         burned.push((host.clone(), lun));
     }
 
+    /// An unmount of the earlier plugin stopped half way on a node it did not write down, and nobody mounted the volume
+    /// since.
+    #[must_use]
+    pub fn has_unfinished_unmount(&self) -> bool {
+        self.ownership == Ownership::Free && self.rest.contains_key(earlier_plugin::UNFINISHED_UNMOUNT)
+    }
+
     /// The node owns the volume in this very boot.
     #[must_use]
     pub fn is_owned_by(&self, node: &NodeId, boot: &BootId) -> bool {

@@ -198,7 +198,7 @@ impl VolumeDriver for VolumeService {
             Err(error) => error,
         };
         if let (true, Some(volume)) = (store_is_away(&error), self.remembered(&name))
-            && let Ok(mounted) = self.parts.driver.mount_from_memory(volume, &id).await
+            && let Ok(mounted) = self.parts.driver.mount_from_memory(volume, &id, &caller).await
         {
             return Ok(mounted);
         }

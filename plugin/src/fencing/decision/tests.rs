@@ -293,8 +293,14 @@ fn an_owner_gives_a_node_it_knows_nothing_of_the_delay_before_it_fences_it() {
 fn an_unmount_the_earlier_plugin_did_not_finish_is_written_back() {
     let mut half_way = case(record(Ownership::Free));
     half_way.record.epoch = Epoch(0);
+    half_way.record.rest.insert("legacy_path_info".to_owned(), serde_json::json!({}));
     half_way.local = really_mounted();
     assert_eq!(half_way.step(), MountStep::TearDown);
+    let mut taken = case(mounted_by("a"));
+    taken.record.epoch = Epoch(0);
+    taken.record.rest = half_way.record.rest.clone();
+    taken.local = really_mounted();
+    assert_eq!(taken.step(), MountStep::CleanFenced, "the earlier plugin mounted it elsewhere without fencing");
     let lost = Quarantine { epoch: Epoch(0), boot: BootId::new("boot1"), host: None, revoked: true };
     half_way.record.quarantine.insert(NodeId::new("b"), lost);
     assert_eq!(half_way.step(), MountStep::CleanFenced);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::mountinfo::{self, DeviceNumber};
 use super::{Roots, sysfs};
@@ -12,7 +12,10 @@ use super::{Roots, sysfs};
 /// The device is mounted anywhere but at `dir` in this process's namespace. What may not be read counts as "yes".
 pub(super) fn is_mounted_elsewhere(roots: &Roots, device: &Path, dir: &Path) -> io::Result<bool> {
     let number = DeviceNumber::of(std::fs::metadata(device)?.rdev());
-    in_any_namespace(&roots.proc, number, dir)
+    in_any_namespace(&roots.proc, number, dir).or_else(|error| match error.kind() {
+        io::ErrorKind::PermissionDenied => Ok(true),
+        _ => Err(error),
+    })
 }
 
 fn in_any_namespace(proc_root: &Path, number: DeviceNumber, dir: &Path) -> io::Result<bool> {
@@ -24,10 +27,14 @@ fn in_any_namespace(proc_root: &Path, number: DeviceNumber, dir: &Path) -> io::R
     for process in sysfs::names(proc_root)?.into_iter().filter(|name| name.bytes().all(|b| b.is_ascii_digit())) {
         // A process that ended between two looks holds nothing any more.
         let Some(namespace) = namespace_of(proc_root, &process)? else { continue };
-        if !seen.insert(namespace) {
+        if seen.contains(&namespace) {
             continue;
         }
-        let Some(table) = sysfs::bytes(&proc_root.join(&process).join("mountinfo"))? else { continue };
+        let Some(table) = present(sysfs::bytes(&proc_root.join(&process).join("mountinfo")))?.flatten() else {
+            continue;
+        };
+        // Only now: had the process ended, another one of the namespace would have to tell.
+        seen.insert(namespace);
         let mounts = mountinfo::parse(&table).map_err(io::Error::other)?;
         if mounts.iter().any(|mount| mount.device == number) {
             return Ok(true);
@@ -38,9 +45,14 @@ fn in_any_namespace(proc_root: &Path, number: DeviceNumber, dir: &Path) -> io::R
 
 /// `mnt:[4026531841]`; `None` when the process is gone or is a thread of the kernel that is ending.
 fn namespace_of(proc_root: &Path, process: &str) -> io::Result<Option<OsString>> {
-    match std::fs::read_link(proc_root.join(process).join("ns/mnt")) {
-        Ok(link) => Ok(Some(link.into_os_string())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(3) => Ok(None),
+    Ok(present(std::fs::read_link(proc_root.join(process).join("ns/mnt")))?.map(PathBuf::into_os_string))
+}
+
+/// A process that ends while it is looked at is no error: it is not there (ENOENT, ESRCH) or has no mounts any more (EINVAL).
+fn present<T>(look: io::Result<T>) -> io::Result<Option<T>> {
+    match look {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if [2, 3, 22].contains(&error.raw_os_error().unwrap_or(0)) => Ok(None),
         Err(error) => Err(error),
     }
 }

@@ -17,7 +17,7 @@ use super::{Epoch, Owner, Ownership, PathInfo, Quarantine, Stage};
 use crate::node::{BootId, NodeId};
 
 /// Where a path without a node is kept: the array's exports tell who has it.
-const UNFINISHED_UNMOUNT: &str = "legacy_path_info";
+pub(super) const UNFINISHED_UNMOUNT: &str = "legacy_path_info";
 
 /// The record is of a snapshot.
 pub(super) fn is_snapshot(fields: &Fields) -> bool {

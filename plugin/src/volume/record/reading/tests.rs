@@ -1,7 +1,7 @@
 //! Records of both plugins, as they are read and written.
 
 use super::*;
-use crate::volume::record::{Owner, Takeover};
+use crate::volume::record::Takeover;
 
 fn read(text: &str) -> VolumeRecord {
     VolumeRecord::from_json("/volumes/x", text.as_bytes()).unwrap()
