@@ -38,6 +38,8 @@ pub enum Invariant {
     C11NoPanic,
     /// The memory of a plugin does not grow with time.
     C12NoGrowth,
+    /// A metadata store that was put back to an older state is noticed, and nothing is given away on its word.
+    C13OldStoreNoticed,
     /// With all faults gone, a volume can be mounted again in bounded time.
     L1Liveness,
 }
@@ -62,6 +64,7 @@ impl Invariant {
             Self::C10NoSecret => "C10",
             Self::C11NoPanic => "C11",
             Self::C12NoGrowth => "C12",
+            Self::C13OldStoreNoticed => "C13",
             Self::L1Liveness => "L1",
         }
     }

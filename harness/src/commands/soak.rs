@@ -1,5 +1,7 @@
 //! `hpe3par-lab soak`: real processes under load and faults, for as long as one likes.
 
+use std::cell::Cell;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,6 +12,9 @@ use hpe3par_harness::soak::run::{Progress, SoakPlan, run};
 
 use super::simulate::options;
 use super::{print, spinner};
+
+/// How often a line is written where there is no spinner.
+const BETWEEN_LINES: Duration = Duration::from_secs(20);
 
 #[derive(Debug, Args)]
 pub(crate) struct Soak {
@@ -34,6 +39,9 @@ pub(crate) struct Soak {
     /// Write the report as JSON to this file
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Leave the last scene out, in which etcd is put back to an old backup
+    #[arg(long)]
+    without_backup: bool,
     /// Keep logs, facts and time line, also when nothing is wrong
     #[arg(long)]
     keep: bool,
@@ -54,6 +62,7 @@ impl Soak {
             volumes: usize::from(self.volumes),
             one_host: !self.several_hosts,
             mutant: self.mutant.map(|mutant| mutant.to_string()),
+            without_backup: self.without_backup,
             keep: self.keep,
         };
         if self.plan {
@@ -63,7 +72,13 @@ impl Soak {
             return Ok(true);
         }
         let bar = spinner("starting three etcd members, the array and the workers");
-        let report = run(&plan, |progress| bar.set_message(line(&progress, plan.length))).await?;
+        let told = Told::default();
+        let report = run(&plan, |progress| {
+            let line = line(&progress, plan.length);
+            told.sometimes(&progress, &line);
+            bar.set_message(line);
+        })
+        .await?;
         bar.finish_and_clear();
         if let Some(file) = &self.json {
             let text = serde_json::to_string_pretty(&report).context("writing the report as JSON")?;
@@ -72,6 +87,23 @@ impl Soak {
         print(report.to_string().trim_end())?;
         print(if report.is_clean() { "1 passed, 0 failed" } else { "0 passed, 1 failed" })?;
         Ok(report.is_clean())
+    }
+}
+
+/// Lines on a stderr that is no terminal, where nobody sees a spinner.
+#[derive(Debug, Default)]
+struct Told {
+    last: Cell<Option<Duration>>,
+}
+
+impl Told {
+    fn sometimes(&self, progress: &Progress, line: &str) {
+        let due = self.last.get().is_none_or(|last| progress.elapsed >= last + BETWEEN_LINES);
+        if due && !std::io::stderr().is_terminal() {
+            self.last.set(Some(progress.elapsed));
+            // A closed stderr is no reason to end.
+            let _ = writeln!(std::io::stderr(), "{line}");
+        }
     }
 }
 

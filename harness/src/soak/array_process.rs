@@ -1,6 +1,6 @@
 //! The array as a process of its own: management interfaces, data path over TCP, and a file of what it did.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use hpe3par_docker_plugin::array::Wwn;
 use hpe3par_emulator::Emulator;
+use hpe3par_emulator::array::{ArrayConfig, VlunAddress, VlunFilter, VlunRow};
 use hpe3par_emulator::server::RunningEmulator;
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +23,12 @@ use crate::cluster::witness::{export_fact, write_fact};
 
 /// How long a received write is on its way to the medium, at most.
 const SETTLING: Duration = Duration::from_millis(20);
+
+/// After this time an idle session of the REST interface is gone: 15 minutes on a real array, cut to what a soak can wait for.
+/// Every plugin that is killed leaves up to four, and the array has 36.
+const SESSION_IDLE: Duration = Duration::from_secs(40);
+/// After this time the array finishes a removal of an export that left a path behind.
+const FINISHED_AFTER: Duration = Duration::from_secs(6);
 
 /// What the array is started with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,11 +69,13 @@ pub async fn run(plan: &Path, stop: impl Future<Output = ()>) -> Result<()> {
     let plan: ArrayPlan = serde_json::from_str(&text).with_context(|| format!("reading {}", plan.display()))?;
     crate::cluster::install_tls_provider();
     let any = SocketAddr::from((plan.address, 0));
-    let array = Emulator::builder().account(ARRAY_USER, ARRAY_PASSWORD.to_owned().into()).seed(plan.seed);
+    let config = ArrayConfig { session_idle: SESSION_IDLE, ..ArrayConfig::default() };
+    let array = Emulator::builder().array(config).account(ARRAY_USER, ARRAY_PASSWORD.to_owned().into()).seed(plan.seed);
     let array = array.wsapi(any).ssh(any).control(any).start().await.context("starting the array")?;
     let teller = Teller::into_file(&plan.facts, plan.clock)?;
     let san = SanServer::start(plan.address, array.handle().clone(), Duration::ZERO..=SETTLING, plan.seed).await?;
     let recorder = tokio::spawn(record(array.handle().clone(), teller, plan.clock));
+    let finisher = tokio::spawn(finish_partial_removals(array.handle().clone()));
     announce(&array, &san)?;
     tokio::select! {
         biased;
@@ -74,6 +83,7 @@ pub async fn run(plan: &Path, stop: impl Future<Output = ()>) -> Result<()> {
         () = until_nobody_holds_the_other_end() => {}
     }
     recorder.abort();
+    finisher.abort();
     array.shutdown().await;
     Ok(())
 }
@@ -114,6 +124,32 @@ fn offset(array: &Emulator, clock: SharedClock) -> Duration {
     (0..100).map(|_| clock.now().saturating_sub(array.now())).max().unwrap_or_default()
 }
 
+/// Removes what partial removals left behind, some time later.
+async fn finish_partial_removals(array: Emulator) {
+    let mut since: BTreeMap<VlunAddress, Duration> = BTreeMap::new();
+    loop {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        array.with(|array, now| {
+            let left = left_behind(&array.vlun_rows(&VlunFilter::default()));
+            since.retain(|address, _| left.contains(address));
+            for address in left {
+                let first = *since.entry(address.clone()).or_insert(now);
+                if now >= first + FINISHED_AFTER {
+                    // What somebody else has removed meanwhile is gone as well.
+                    let _ = array.remove_vlun(now, &address);
+                }
+            }
+        });
+    }
+}
+
+/// Active VLUNs without a template.
+fn left_behind(rows: &[VlunRow]) -> BTreeSet<VlunAddress> {
+    let address = |row: &VlunRow| VlunAddress { port: None, ..row.address() };
+    let templates: BTreeSet<VlunAddress> = rows.iter().filter(|row| !row.active).map(address).collect();
+    rows.iter().filter(|row| row.active).map(address).filter(|address| !templates.contains(address)).collect()
+}
+
 /// How far the logs of the array were read.
 #[derive(Debug, Default)]
 struct Seen {
@@ -145,7 +181,7 @@ impl Seen {
 
 #[cfg(test)]
 mod tests {
-    use hpe3par_emulator::array::{ArrayConfig, CreateHost, CreateVlun, CreateVolume};
+    use hpe3par_emulator::array::{CreateHost, CreateVlun, CreateVolume, RemovalAnomaly};
 
     use super::*;
 
@@ -163,5 +199,29 @@ mod tests {
         let told = seen.news(&array);
         assert!(matches!(&told[..], [Fact { kind: FactKind::Exported { lun: 7, .. }, .. }]), "{told:?}");
         assert!(seen.news(&array).is_empty());
+    }
+
+    #[test]
+    fn what_a_partial_removal_leaves_is_found_and_can_be_removed() {
+        let array = Emulator::new(ArrayConfig::default());
+        let port = hpe3par_emulator::array::PortPos::new(0, 2, 1).unwrap();
+        let initiator = hpe3par_emulator::array::Initiator::parse("iqn.1993-08.org.debian:01:a").unwrap();
+        let made = array
+            .with(|array, now| {
+                array.create_volume(now, &CreateVolume::thin("v1", "FC_r6", 1024))?;
+                array.create_host(now, &CreateHost::iscsi("a", &["iqn.1993-08.org.debian:01:a"]))?;
+                array.create_vlun(now, &CreateVlun::host_sees("v1", 7, "a"))
+            })
+            .unwrap();
+        array.with(|array, now| array.login(now, &initiator, port)).unwrap();
+        let rows = || array.with(|array, _| array.vlun_rows(&VlunFilter::default()));
+        assert!(left_behind(&rows()).is_empty());
+        array.with(|array, now| array.remove_vlun_as(now, &made.address, RemovalAnomaly::Partial)).unwrap();
+        let left = left_behind(&rows());
+        assert_eq!(left, BTreeSet::from([made.address]));
+        for address in &left {
+            array.with(|array, now| array.remove_vlun(now, address)).unwrap();
+        }
+        assert!(rows().is_empty());
     }
 }

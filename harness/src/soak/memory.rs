@@ -51,7 +51,8 @@ pub struct Resident {
     pub last_bytes: u64,
     /// The most.
     pub most_bytes: u64,
-    /// It grew by more than noise, half of its warm time against the other half.
+    /// It is a worker's, and grew by more than noise, half of its warm time against the other half. etcd and the array keep
+    /// everything that ever happened and are only looked at.
     pub grows: bool,
 }
 
@@ -99,7 +100,7 @@ fn resident(name: &str, processes: &[Process]) -> Option<Resident> {
         first_bytes: warm.first().map_or(first.bytes, |look| look.bytes),
         last_bytes: last.bytes,
         most_bytes: looks.iter().map(|look| look.bytes).max().unwrap_or_default(),
-        grows: grows(&warm),
+        grows: name.starts_with("worker") && grows(&warm),
     })
 }
 

@@ -4,6 +4,7 @@
 //! The same checkers as everywhere judge the history, which the processes write down as they go ([`told`]).
 
 pub mod array_process;
+pub mod backup;
 pub mod cast;
 pub mod clock;
 pub mod closing;
@@ -12,8 +13,10 @@ pub mod judging;
 pub mod machine;
 pub mod memory;
 pub mod nemesis;
+pub mod page;
 pub mod report;
 pub mod run;
 pub mod san;
 pub mod told;
+pub mod watching;
 pub mod workload;

@@ -1,20 +1,25 @@
 //! One soak from its beginning to its judgement.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use hpe3par_docker_plugin::array::Wwn;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
+use super::backup;
 use super::cast::{Cast, CastPlan, exists};
 use super::closing::{self, Closing, LAST_CHANGES};
 use super::figures::Figures;
 use super::judging;
-use super::memory::Memory;
+use super::memory::{Memory, Resident};
 use super::nemesis::{FaultLog, Nemesis, Planned, plan};
+use super::page;
 use super::report::{SoakReport, by_kind, timings};
+use super::watching::Watching;
 use super::workload::{Engines, Orchestrator, Site, probe, reap};
 use crate::checks::{Fact, FactKind, Invariant, Violation};
 
@@ -36,6 +41,8 @@ pub struct SoakPlan {
     pub one_host: bool,
     /// Name of a safety defect put into every plugin.
     pub mutant: Option<String>,
+    /// Leaves the last scene out, in which etcd is put back to a backup.
+    pub without_backup: bool,
     /// Leaves logs, facts and time line where they are.
     pub keep: bool,
 }
@@ -86,31 +93,58 @@ pub async fn run(plan: &SoakPlan, tell: impl Fn(Progress)) -> Result<SoakReport>
         figures: Arc::clone(&figures),
         ending: Arc::new(AtomicBool::new(false)),
     };
-    let memory = Arc::new(Memory::default());
+    let (memory, watching) = (Arc::new(Memory::default()), Arc::new(Watching::default()));
     let mut tasks = JoinSet::new();
     tasks.spawn(Arc::clone(&memory).watch(Arc::clone(&cast)));
+    tasks.spawn(Arc::clone(&watching).follow(Arc::clone(&cast)));
     let engines = Arc::new(Engines::new(site.clone(), plan.seed));
     let closing = load(plan, &engines, &site, &tell).await?;
     tasks.shutdown().await;
-    drop((engines, site));
-    let mut cast = Arc::into_inner(cast).context("somebody still works with the cast")?;
     let mut report = judge(plan, &cast, &figures, &faults, closing).await?;
     report.memory = memory.residents();
-    report.violations.extend(report.memory.iter().filter(|r| r.grows && r.name.starts_with("worker")).map(
-        |resident| {
-            let words = format!(
-                "the memory of {} grew from {} to {} bytes",
-                resident.name, resident.first_bytes, resident.last_bytes
-            );
-            Violation::new(Invariant::C12NoGrowth, plan.length, words)
-        },
-    ));
+    report.violations.extend(report.memory.iter().filter_map(growth));
+    if report.is_clean() && !plan.without_backup {
+        last_scene(&mut report, &engines, plan.one_host).await?;
+    }
+    drop((engines, site));
+    let mut cast = Arc::into_inner(cast).context("somebody still works with the cast")?;
     if plan.keep || !report.is_clean() {
         cast.keep_files();
         report.files = Some(cast.directory().display().to_string());
+        write_down(&cast, &report, watching.names())?;
     }
     report.violations.extend(end(cast).await);
     Ok(report)
+}
+
+fn growth(resident: &Resident) -> Option<Violation> {
+    let Resident { name, first_bytes, last_bytes, watched, .. } = resident;
+    resident.grows.then(|| {
+        let words = format!("the memory of {name} grew from {first_bytes} to {last_bytes} bytes in {watched:.0?}");
+        Violation::new(Invariant::C12NoGrowth, *watched, words)
+    })
+}
+
+/// etcd is put back to a backup. Its records then go back too, so they are no part of what is judged.
+async fn last_scene(report: &mut SoakReport, engines: &Arc<Engines>, one_host: bool) -> Result<()> {
+    let cast = Arc::clone(&engines.site().cast);
+    let since = cast.clock.now();
+    let broken = |words: String| Violation::new(Invariant::C13OldStoreNoticed, cast.clock.now(), words);
+    match backup::play(engines).await {
+        Ok(restored) => {
+            report.restored = Some(restored.to_string());
+            if !restored.is_good() {
+                report.violations.push(broken(restored.to_string()));
+            }
+        }
+        Err(error) => report.violations.push(broken(format!("{error:#}"))),
+    }
+    let history: Vec<Fact> = judging::history(&cast)?
+        .into_iter()
+        .filter(|fact| fact.at >= since && !matches!(fact.kind, FactKind::Record(_)))
+        .collect();
+    report.violations.extend(judging::judge(&cast, &history, one_host));
+    Ok(())
 }
 
 /// Load and faults, then the closing.
@@ -165,9 +199,6 @@ async fn judge(
     violations.extend(judging::panics(cast)?);
     violations.extend(judging::secrets(cast).await?);
     violations.extend(closing.violations);
-    if !violations.is_empty() || plan.keep {
-        write_time_line(cast, &history)?;
-    }
     Ok(SoakReport {
         seed: plan.seed,
         lasted: plan.length,
@@ -189,14 +220,19 @@ async fn judge(
     })
 }
 
-fn write_time_line(cast: &Cast, history: &[Fact]) -> Result<()> {
+/// The time line as text, and a page of what happened around the first violation.
+fn write_down(cast: &Cast, report: &SoakReport, names: BTreeMap<Wwn, String>) -> Result<()> {
+    let history = judging::history(cast)?;
     let lines: Vec<String> = history.iter().map(ToString::to_string).collect();
-    std::fs::write(cast.directory().join("timeline"), lines.join("\n")).context("writing the time line")
+    std::fs::write(cast.directory().join("timeline"), lines.join("\n")).context("writing the time line")?;
+    let title = format!("soak, seed {}", report.seed);
+    let nodes = cast.workers.iter().map(|worker| worker.name().to_owned()).collect();
+    page::write(cast.directory(), &title, nodes, names, &history, &report.violations).map(drop)
 }
 
 /// Epochs that began while the epoch before still had another owner.
 fn takeovers(history: &[Fact]) -> u64 {
-    let mut owners = std::collections::BTreeMap::new();
+    let mut owners = BTreeMap::new();
     let mut count = 0;
     for fact in history {
         let FactKind::Record(record) = &fact.kind else { continue };

@@ -6,6 +6,6 @@ mod orchestrator;
 mod prober;
 mod stay;
 
-pub use engines::{Engines, Site, Volume};
+pub use engines::{Engines, Mounted, Site, Volume};
 pub use orchestrator::Orchestrator;
 pub use prober::{probe, reap};
