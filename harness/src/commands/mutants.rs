@@ -13,6 +13,17 @@ use serde::Serialize;
 use super::simulate::{on_all_cores, options};
 use super::{features, spinner};
 
+/// Defects of the protocol itself: a scenario and a seed have to find each. For the others one of the two is enough, because
+/// some show only against real sockets and some only in rare interleavings.
+const FOUND_BY_BOTH: [Mutant; 6] = [
+    Mutant::SkipReadBack,
+    Mutant::SkipValidation,
+    Mutant::FreeBeforeDeviceDown,
+    Mutant::ReuseLunNumber,
+    Mutant::ExportToQuarantined,
+    Mutant::AlreadyMountedIsSuccess,
+];
+
 /// Seeds run at once before a look at what they found.
 const BATCH: usize = 64;
 
@@ -30,6 +41,9 @@ pub(crate) struct Mutants {
     /// Play every scenario against a mutant that no scenario names by a tag @mutant:NAME
     #[arg(long)]
     search: bool,
+    /// Look for a seed even if a scenario has found the defect
+    #[arg(long)]
+    all_seeds: bool,
     /// Also write the matrix as a Markdown table
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
@@ -45,6 +59,8 @@ struct Found {
     does: &'static str,
     /// A scenario has its tag, and so has to fail.
     named: bool,
+    /// A scenario and a seed have to find it.
+    both: bool,
     by_scenario: Option<String>,
     by_check: Option<String>,
     by_seed: Option<u64>,
@@ -85,7 +101,9 @@ impl Mutants {
         } else {
             None
         };
-        let broken = self.seed_that_finds(mutant).await?;
+        let both = FOUND_BY_BOTH.contains(&mutant);
+        let broken =
+            if both || self.all_seeds || scenario.is_none() { self.seed_that_finds(mutant).await? } else { None };
         let invariant = broken
             .as_ref()
             .and_then(|broken| broken.violations.first())
@@ -94,6 +112,7 @@ impl Mutants {
             mutant: mutant.name(),
             does: mutant.does(),
             named,
+            both,
             by_check: scenario.as_ref().and_then(|row| row.failure.clone()).map(|why| first_line(&why)),
             by_scenario: scenario.map(|row| row.name),
             by_seed: broken.map(|broken| broken.seed),
@@ -120,9 +139,9 @@ impl Mutants {
 }
 
 impl Found {
-    /// One of the two is enough: some defects show only against real sockets, some only in rare interleavings.
     fn is_killed(&self) -> bool {
-        if self.named { self.by_scenario.is_some() } else { self.by_scenario.is_some() || self.by_seed.is_some() }
+        let (scenario, seed) = (self.by_scenario.is_some(), self.by_seed.is_some());
+        if self.both { scenario && seed } else { scenario || (seed && !self.named) }
     }
 }
 

@@ -65,30 +65,37 @@ impl Driver {
         let backend = self.backend(record)?;
         let current = record.ownership.stage().and_then(Stage::attempt).map(|attempt| attempt.lun);
         // Age first, then the look: what takes effect in between is seen.
-        let mut done = self.older_than(id, &burned, backend.policy.burned_watch);
+        let aged = self.older_than(id, &burned, backend.policy.burned_watch);
         let rows = self.read_exports(record).await?;
         let found = late(&rows, &burned, current);
         for export in &found {
             info!(?export, "removing an export that took effect late");
             remove_one(backend.array.as_ref(), export, Channel::Wsapi).await?;
         }
+        let mut seen = BTreeSet::new();
         if !found.is_empty() {
             let left = self.read_exports(record).await?;
             let still = late(&left, &burned, current);
             let numbers = |exports: &[Export]| -> BTreeSet<Number> {
                 exports.iter().filter_map(|export| Some((export.to.host()?.clone(), export.lun))).collect()
             };
-            done.extend(numbers(&found));
-            done.retain(|number| !numbers(&still).contains(number));
+            seen = numbers(&found).difference(&numbers(&still)).cloned().collect();
         }
-        self.forget_own_numbers(&loaded, &done).await
+        self.forget_numbers(&loaded, &seen, &aged).await
     }
 
-    /// Only this node's own: another node may sleep between decision and request for longer than any watch.
-    async fn forget_own_numbers(&self, loaded: &Loaded, done: &BTreeSet<Number>) -> Result<(), FenceError> {
+    /// Forgets what was seen and is gone, and by age only this node's own: another node may sleep between decision and
+    /// request for longer than any watch.
+    async fn forget_numbers(
+        &self,
+        loaded: &Loaded,
+        seen: &BTreeSet<Number>,
+        aged: &BTreeSet<Number>,
+    ) -> Result<(), FenceError> {
         let mut record = loaded.record.clone();
+        forget_seen(&mut record, seen);
         if let Some(luns) = record.burned_luns.get_mut(&self.parts.me.node) {
-            luns.retain(|burned| !done.contains(burned));
+            luns.retain(|burned| !aged.contains(burned));
         }
         record.burned_luns.retain(|_, luns| !luns.is_empty());
         if record.burned_luns != loaded.record.burned_luns {

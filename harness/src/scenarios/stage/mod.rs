@@ -24,7 +24,7 @@ use super::holder::Holder;
 use crate::checks::Violation;
 use crate::cluster::docker_client::{CallError, RawAnswer};
 use crate::cluster::lab::{Lab, LabOptions};
-use crate::node::ContainerId;
+use crate::node::{ContainerId, NodeOptions};
 use crate::report::Recording;
 
 pub use disturbances::Where;
@@ -96,8 +96,16 @@ impl Stage {
     /// # Errors
     /// When something of it does not start.
     pub async fn set_up(&mut self, workers: usize) -> Result<()> {
-        let options =
-            LabOptions { workers, settings: self.settings.clone(), mutant: self.mutant, ..LabOptions::default() };
+        self.set_up_machines(workers, LabOptions::default().node).await
+    }
+
+    /// Starts a cluster of machines that behave so.
+    ///
+    /// # Errors
+    /// When something of it does not start.
+    pub async fn set_up_machines(&mut self, workers: usize, node: NodeOptions) -> Result<()> {
+        let settings = self.settings.clone();
+        let options = LabOptions { workers, settings, mutant: self.mutant, node, ..LabOptions::default() };
         self.lab = Some(Lab::start(options).await?);
         Ok(())
     }

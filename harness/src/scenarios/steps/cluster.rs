@@ -3,11 +3,19 @@
 use cucumber::{given, then, when};
 
 use super::{Done, Worker, seconds};
+use crate::cluster::lab::LabOptions;
+use crate::node::NodeOptions;
 use crate::scenarios::stage::{Stage, Where};
 
 #[given(regex = r"^a cluster of (\d+) workers?$")]
 async fn cluster(stage: &mut Stage, workers: usize) -> Done {
     Ok(stage.set_up(workers).await?)
+}
+
+#[given(expr = "a cluster of {int} workers whose kernels find LUNs by themselves")]
+async fn scanning_cluster(stage: &mut Stage, workers: usize) -> Done {
+    let node = NodeOptions { finds_luns_by_itself: true, ..LabOptions::default().node };
+    Ok(stage.set_up_machines(workers, node).await?)
 }
 
 #[given(regex = r#"^hpe.conf says "(.+)"$"#)]
