@@ -117,12 +117,32 @@ impl Checker for AnswerChecker {
     }
 }
 
-/// Checks S8: no write of a mkfs is accepted by a volume that was mounted before the mkfs began.
+/// Checks S8: no write of a mkfs is accepted by a volume that was mounted before the mkfs began, and none at all by one
+/// that holds what its record does not expect.
 #[derive(Default)]
 pub struct FormatChecker {
     mounted: BTreeSet<Wwn>,
     /// Lives of mkfs that began too late.
     late: BTreeMap<LifeKey, Wwn>,
+    never_written: BTreeSet<Wwn>,
+}
+
+impl FormatChecker {
+    /// A checker for one run.
+    #[must_use]
+    pub fn new(rules: &Rules) -> Self {
+        Self { never_written: rules.never_written.clone(), ..Self::default() }
+    }
+
+    /// A write to a volume that holds what its record does not expect.
+    fn unexpected(&self, volume: Option<&Wwn>, fact: &Fact) -> Option<Violation> {
+        let wwn = volume.filter(|wwn| self.never_written.contains(*wwn))?;
+        let explanation = format!(
+            "the array accepted a write to volume {}, whose content is not what its record says. It must be left as it is.",
+            short(wwn)
+        );
+        Some(Violation::new(Invariant::S8FormatOnce, fact.at, explanation))
+    }
 }
 
 impl Checker for FormatChecker {
@@ -135,6 +155,9 @@ impl Checker for FormatChecker {
                 self.late.insert(life.into(), wwn.clone());
             }
             FactKind::Write(write) if write.accepted => {
+                if let Some(violation) = self.unexpected(write.volume.as_ref(), fact) {
+                    return vec![violation];
+                }
                 let Some(wwn) = write.life.as_ref().and_then(|life| self.late.remove(life)) else { return Vec::new() };
                 let node = write.life.as_ref().map_or("a node", |life| life.node.as_str());
                 let explanation = format!(

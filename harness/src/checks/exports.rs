@@ -52,7 +52,8 @@ impl ExportChecker {
     fn judge(&mut self, wwn: &Wwn, fact: &Fact) -> Option<Violation> {
         let volume = self.volumes.get(wwn)?;
         let strict = self.rules.exports == ExportRule::Strict;
-        let counted = volume.templates.values().filter(|(host, lun)| strict || self.can_write(volume, host, *lun));
+        let of_cluster = volume.templates.values().filter(|(host, _)| !self.rules.strangers.contains(host));
+        let counted = of_cluster.filter(|(host, lun)| strict || self.can_write(volume, host, *lun));
         let hosts: BTreeSet<String> = counted.map(|(host, _)| host.clone()).collect();
         let broken = hosts.len() > 1;
         let volume = self.volumes.get_mut(wwn)?;

@@ -47,6 +47,10 @@ pub struct Rules {
     pub node_of_host: BTreeMap<String, String>,
     /// Somebody outside the plugin removes exports by hand, so an owner may lose its export.
     pub exports_removed_by_hand: bool,
+    /// Hosts outside the cluster to which somebody exports by hand: not the plugin's doing.
+    pub strangers: BTreeSet<String>,
+    /// Volumes whose content their record does not expect: nothing may be written to them.
+    pub never_written: BTreeSet<Wwn>,
 }
 
 /// One invariant that looks at every fact.
@@ -71,7 +75,7 @@ impl Checkers {
             Box::new(ChainChecker::default()),
             Box::new(EpochChecker::default()),
             Box::new(AnswerChecker::new(rules)),
-            Box::new(FormatChecker::default()),
+            Box::new(FormatChecker::new(rules)),
             Box::new(FreeingChecker::default()),
             Box::new(BystanderChecker::new(rules)),
         ])

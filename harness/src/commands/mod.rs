@@ -6,6 +6,7 @@ pub(crate) mod demo;
 pub(crate) mod mutants;
 pub(crate) mod part;
 pub(crate) mod report;
+pub(crate) mod seeds;
 pub(crate) mod signals;
 pub(crate) mod simulate;
 pub(crate) mod soak;

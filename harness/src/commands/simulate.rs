@@ -1,19 +1,20 @@
 //! `hpe3par-lab simulate`: the fencing code under seeded schedules.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
-use std::ops::RangeInclusive;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use anyhow::{Context as _, Result};
 use clap::Args;
 use hpe3par_docker_plugin::fencing::mutants::Mutant;
 use hpe3par_harness::report::{Finding, Outcome, Saved, Story, file_name, save};
-use hpe3par_harness::simulation::{Options, Report, Trace, simulate, simulate_one};
-use serde_json::json;
+use hpe3par_harness::simulation::{Options, Report, Topic, Trace, minimise, simulate_one};
+use serde_json::{Value, json};
 
 use super::report::{shown, usual_folder};
+pub(crate) use super::seeds::on_all_cores;
+use super::seeds::{Seeds, on_threads};
 use super::{print, spinner};
 
 /// Broken seeds that get a page.
@@ -30,6 +31,15 @@ pub(crate) struct Simulate {
     /// Print the whole time line of the one seed
     #[arg(long, requires = "seed")]
     trace: bool,
+    /// Leave out faults and requests as long as the one seed still breaks the same invariant, and print what is left
+    #[arg(long, requires = "seed", conflicts_with = "trace")]
+    minimise: bool,
+    /// Print everything that was counted, not only a summary
+    #[arg(long)]
+    coverage: bool,
+    /// Threads to use [default: as many as there are cores]
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZero<usize>>,
     /// Put a known safety defect into the plugin (needs a build with --features mutants)
     #[arg(long, value_name = "NAME")]
     mutant: Option<Mutant>,
@@ -42,34 +52,22 @@ pub(crate) struct Simulate {
     json: bool,
 }
 
-/// A range of seeds.
-#[derive(Debug, Clone)]
-struct Seeds(RangeInclusive<u64>);
-
-impl FromStr for Seeds {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let parse = |text: &str| text.parse().map_err(|_| format!("'{text}' is no seed"));
-        let (first, last) = text.split_once("..").ok_or_else(|| format!("'{text}' is no range such as 1..1000"))?;
-        let (first, last) = (parse(first)?, parse(last.trim_start_matches('='))?);
-        if first > last { Err(format!("{first} is after {last}")) } else { Ok(Self(first..=last)) }
-    }
-}
-
 impl Simulate {
     pub(crate) async fn run(self) -> Result<bool> {
         let options = options(self.mutant, 0)?;
         if let (Some(seed), true) = (self.seed, self.trace) {
             return trace(seed, options, self.report).await;
         }
+        if let (Some(seed), true) = (self.seed, self.minimise) {
+            return show_minimised(seed, options).await;
+        }
         let seeds = self.seed.map_or(self.seeds.0, |seed| seed..=seed);
         let bar = spinner("simulating");
-        let report = on_all_cores(seeds, &options).await?;
+        let report = on_threads(&seeds, self.threads.map(NonZero::get), &options).await?;
         bar.finish_and_clear();
         let wanted = self.seed.filter(|_| self.report.is_some());
         let seeds: BTreeSet<u64> = wanted.into_iter().chain(report.broken.iter().map(|broken| broken.seed)).collect();
-        show(&report, self.json);
+        print(&if self.json { format!("{:#}", as_json(&report)) } else { as_text(&report, self.coverage) })?;
         let folder = self.report.unwrap_or_else(usual_folder);
         for seed in seeds.into_iter().take(PAGES_AT_MOST) {
             let trace = play(seed, options.clone()).await?;
@@ -79,19 +77,33 @@ impl Simulate {
     }
 }
 
-fn show(report: &Report, json: bool) {
-    if json {
-        let broken: Vec<_> =
-            report.broken.iter().map(|broken| json!({"seed": broken.seed, "violations": broken.violations})).collect();
-        println!(
-            "{:#}",
-            json!({"schedules": report.schedules, "per_second": report.per_second(), "facts": report.facts, "broken": broken, "failed": report.failed, "coverage": report.coverage})
-        );
-    } else {
-        print!("{report}");
-        let bad = report.broken.len() + report.failed.len();
-        println!("{} passed, {bad} failed", report.schedules.saturating_sub(bad as u64));
+fn as_json(report: &Report) -> Value {
+    let broken: Vec<_> =
+        report.broken.iter().map(|broken| json!({"seed": broken.seed, "violations": broken.violations})).collect();
+    let never: BTreeMap<_, _> =
+        Topic::KNOWN.into_iter().map(|topic| (topic.words(), report.coverage.never(topic))).collect();
+    json!({
+        "schedules": report.schedules,
+        "per_second": report.per_second(),
+        "facts": report.facts,
+        "broken": broken,
+        "failed": report.failed,
+        "coverage": report.coverage,
+        "never": never,
+    })
+}
+
+/// The summary, the whole count if it is wanted, and how to go on from a broken seed.
+fn as_text(report: &Report, coverage: bool) -> String {
+    let mut text = report.to_string();
+    if coverage {
+        text += &report.coverage_table();
     }
+    if let Some(broken) = report.broken.first() {
+        text += &format!("make it smaller with: hpe3par-lab simulate --seed {} --minimise\n", broken.seed);
+    }
+    let bad = report.broken.len() + report.failed.len();
+    text + &format!("{} passed, {bad} failed", report.schedules.saturating_sub(bad as u64))
 }
 
 async fn play(seed: u64, options: Options) -> Result<Trace> {
@@ -140,27 +152,22 @@ pub(crate) fn options(mutant: Option<Mutant>, stop_after: usize) -> Result<Optio
     }
 }
 
-/// Runs seeds on as many threads as there are cores, each a part of the range.
-///
-/// # Errors
-/// When a thread panicked.
-pub(crate) async fn on_all_cores(seeds: RangeInclusive<u64>, options: &Options) -> Result<Report> {
-    let threads = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
-    let (first, count) = (*seeds.start(), seeds.end() - seeds.start() + 1);
-    let share = count.div_ceil(threads);
-    let parts = (0..threads).map(|part| first + part * share..=(first + (part + 1) * share - 1).min(*seeds.end()));
-    let runs: Vec<_> = parts
-        .filter(|part| !part.is_empty())
-        .map(|part| {
-            let options = options.clone();
-            tokio::task::spawn_blocking(move || simulate(part, &options))
-        })
-        .collect();
-    let mut report = Report::default();
-    for run in runs {
-        report.merge(run.await.context("a simulation thread panicked")?);
-    }
-    Ok(report)
+/// Makes the schedule of a seed smaller and shows what is left of it.
+async fn show_minimised(seed: u64, options: Options) -> Result<bool> {
+    let bar = spinner("leaving out what is not needed");
+    let smallest = tokio::task::spawn_blocking(move || minimise(seed, &options));
+    let smallest = smallest.await.context("the simulation panicked")??;
+    bar.finish_and_clear();
+    let Some(smallest) = smallest else {
+        print(&format!("seed {seed} breaks nothing"))?;
+        print("1 passed, 0 failed")?;
+        return Ok(true);
+    };
+    print(&smallest.trace.lines.join("\n"))?;
+    print(&format!("\nseed {seed} {smallest}"))?;
+    smallest.trace.violations.iter().try_for_each(|violation| print(&violation.to_string()))?;
+    print("0 passed, 1 failed")?;
+    Ok(false)
 }
 
 async fn trace(seed: u64, options: Options, folder: Option<PathBuf>) -> Result<bool> {

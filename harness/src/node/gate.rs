@@ -104,8 +104,13 @@ impl<T> Future for Gated<'_, T> {
         let ticket = self.ticket;
         let state = {
             let mut inner = self.gate.inner();
-            if inner.state != State::Ended {
-                inner.waiting.insert(ticket, context.waker().clone());
+            match inner.waiting.get(&ticket) {
+                // Polled far more often than it changes its task: nothing to write down.
+                Some(known) if known.will_wake(context.waker()) => {}
+                _ if inner.state == State::Ended => {}
+                _ => {
+                    inner.waiting.insert(ticket, context.waker().clone());
+                }
             }
             inner.state
         };

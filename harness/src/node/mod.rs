@@ -4,6 +4,8 @@
 //! is written late, SCSI devices that outlive their export, mount namespaces that hold a device after the host's
 //! unmount, and writes that arrive at the array after their sender has died.
 
+mod attaching;
+mod by_hand;
 mod container;
 mod emulated_fabric;
 mod events;
@@ -14,8 +16,10 @@ mod gate;
 mod hook;
 mod io;
 mod kernel;
+mod looking;
 mod machine;
 mod options;
+mod port;
 mod random;
 mod steps;
 

@@ -1,5 +1,6 @@
 //! The array as a node's plugin reaches it: the emulator's state machine behind the simulated network.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,8 +18,9 @@ use hpe3par_emulator::array::{
 };
 
 use super::chronicle::Chronicle;
-use super::network::{Lost, Network, Service};
-use super::swarm::Swarm;
+use super::coverage::Topic;
+use super::network::{Lost, Network, NodeNumber, Service};
+use super::swarm::{NODES, Swarm};
 
 /// Longest time of a call, as the production adapters have one.
 const DEADLINE: Duration = Duration::from_secs(8);
@@ -34,7 +36,7 @@ const EXISTS: [u32; 4] = [16, 18, 22, 73];
 /// The array as one node sees it.
 #[derive(Clone)]
 pub struct SimulatedArray {
-    node: String,
+    node: NodeNumber,
     emulator: Emulator,
     network: Arc<Network>,
     chronicle: Arc<Chronicle>,
@@ -48,46 +50,72 @@ impl SimulatedArray {
     /// The array as `node` reaches it.
     #[must_use]
     pub fn new(
-        node: &str,
+        node: NodeNumber,
         emulator: Emulator,
         network: Arc<Network>,
         chronicle: Arc<Chronicle>,
         swarm: &Swarm,
     ) -> Self {
         let (removal_anomalies, partial_removals) = (swarm.removal_anomalies, swarm.partial_removals);
-        Self { node: node.to_owned(), emulator, network, chronicle, removal_anomalies, partial_removals }
+        Self { node, emulator, network, chronicle, removal_anomalies, partial_removals }
     }
 
-    /// One request over one channel. `changes` tells whether an unknown outcome matters.
+    /// One request over one channel.
     async fn call<T: Send + 'static>(
         &self,
         channel: Channel,
-        operation: String,
+        asked: Asked,
         effect: impl FnOnce(&Emulator) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, ArrayError> {
-        let service = match channel {
-            Channel::Wsapi => Service::Wsapi,
-            Channel::Cli => Service::Cli,
-        };
-        let (emulator, chronicle, node) = (self.emulator.clone(), self.chronicle.clone(), self.node.clone());
-        let words = operation.clone();
+        let service = service_of(channel);
+        let (emulator, chronicle, node) = (self.emulator.clone(), self.chronicle.clone(), NODES[self.node]);
+        let told = asked.clone();
         let at_the_array = move || {
             let result = effect(&emulator);
-            if !words.starts_with("read") {
-                chronicle.note("array", || format!("does for {node} over {service}: {words}: {}", outcome(&result)));
+            if !told.verb.starts_with(READ) {
+                chronicle.note("array", || format!("does for {node} over {service}: {told}: {}", outcome(&result)));
             }
             chronicle.hear_array();
             result
         };
-        match self.network.call(&self.node, service, DEADLINE, at_the_array).await {
+        match self.network.call(self.node, service, DEADLINE, at_the_array).await {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(refusal)) => Err(refused(operation, &refusal)),
+            Ok(Err(refusal)) => Err(refused(asked.to_string(), &refusal)),
             Err(lost) => {
-                self.chronicle.count(&format!("array {service}: {lost:?}"));
-                self.chronicle.note(&self.node, || format!("{operation} over {service}: {lost:?}"));
-                Err(lost_request(operation, lost))
+                self.chronicle.count(Topic::Array, &format!("{service}: {}", lost.name()));
+                self.chronicle.note(node, || format!("{asked} over {service}: {}", lost.name()));
+                Err(lost_request(asked.to_string(), lost))
             }
         }
+    }
+}
+
+fn service_of(channel: Channel) -> Service {
+    match channel {
+        Channel::Wsapi => Service::Wsapi,
+        Channel::Cli => Service::Cli,
+    }
+}
+
+/// Verb of the requests that change nothing.
+const READ: &str = "read";
+
+/// What is asked of the array, for messages.
+#[derive(Clone)]
+struct Asked {
+    verb: &'static str,
+    object: String,
+}
+
+impl Asked {
+    fn of(verb: &'static str, object: &(impl fmt::Display + ?Sized)) -> Self {
+        Self { verb, object: object.to_string() }
+    }
+}
+
+impl fmt::Display for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.verb, self.object)
     }
 }
 
@@ -169,22 +197,24 @@ fn address(export: &Export) -> VlunAddress {
 }
 
 impl SimulatedArray {
-    fn draw_anomaly(&self) -> RemovalAnomaly {
-        if !self.network.percent(self.removal_anomalies) {
+    fn draw_anomaly(&self, service: Service) -> RemovalAnomaly {
+        let below = |bound| self.network.below(self.node, service, bound);
+        if self.network.is_healed() || !self.network.percent(self.node, service, self.removal_anomalies) {
             return RemovalAnomaly::None;
         }
         let kinds = if self.partial_removals { 3 } else { 2 };
-        let anomaly = match self.network.below(kinds) {
-            0 => RemovalAnomaly::Slow(Duration::from_millis(200 + self.network.below(9_000))),
+        let anomaly = match below(kinds) {
+            0 => RemovalAnomaly::Slow(Duration::from_millis(200 + below(9_000))),
             1 => RemovalAnomaly::Lying,
             _ => RemovalAnomaly::Partial,
         };
         self.chronicle.note("array", || format!("will not remove as asked: {anomaly:?}"));
-        self.chronicle.count(match anomaly {
-            RemovalAnomaly::Slow(_) => "removal: slow",
-            RemovalAnomaly::Partial => "removal: partial",
-            _ => "removal: lying",
-        });
+        let name = match anomaly {
+            RemovalAnomaly::Slow(_) => "slow",
+            RemovalAnomaly::Partial => "partial",
+            _ => "lying",
+        };
+        self.chronicle.count(Topic::Removal, name);
         anomaly
     }
 }
@@ -201,7 +231,7 @@ impl Array for SimulatedArray {
 
     async fn volume(&self, name: &ArrayVolumeName) -> Result<Option<VolumeOnArray>, ArrayError> {
         let wanted = name.clone();
-        let found = self.call(Channel::Wsapi, format!("read volume {name}"), move |emulator| {
+        let found = self.call(Channel::Wsapi, Asked::of("read volume", name), move |emulator| {
             emulator.with(|array, _| array.volume(wanted.as_str()).cloned())
         });
         let Some(volume) = absent_is_none(found.await)? else { return Ok(None) };
@@ -223,7 +253,7 @@ impl Array for SimulatedArray {
                 i64::try_from(volume.size_mib).unwrap_or(i64::MAX),
             )
         };
-        self.call(Channel::Wsapi, format!("create volume {}", volume.name), move |emulator| {
+        self.call(Channel::Wsapi, Asked::of("create volume", &volume.name), move |emulator| {
             emulator.with(|array, now| array.create_volume(now, &body)).map(|_| ())
         })
         .await
@@ -231,7 +261,7 @@ impl Array for SimulatedArray {
 
     async fn remove_volume(&self, name: &ArrayVolumeName) -> Result<(), ArrayError> {
         let wanted = name.clone();
-        self.call(Channel::Wsapi, format!("remove volume {name}"), move |emulator| {
+        self.call(Channel::Wsapi, Asked::of("remove volume", name), move |emulator| {
             emulator.with(|array, now| array.remove_volume(now, wanted.as_str()))
         })
         .await
@@ -239,14 +269,14 @@ impl Array for SimulatedArray {
 
     async fn cpg_domain(&self, cpg: &CpgName) -> Result<Option<String>, ArrayError> {
         let wanted = cpg.clone();
-        self.call(Channel::Wsapi, format!("read CPG {cpg}"), move |emulator| {
+        self.call(Channel::Wsapi, Asked::of("read CPG", cpg), move |emulator| {
             emulator.with(|array, _| array.cpg(wanted.as_str()).map(|cpg| cpg.domain.as_ref().map(ToString::to_string)))
         })
         .await
     }
 
     async fn cpgs(&self) -> Result<Vec<CpgName>, ArrayError> {
-        self.call(Channel::Wsapi, "read CPGs".to_owned(), move |emulator| {
+        self.call(Channel::Wsapi, Asked::of("read", "CPGs"), move |emulator| {
             let named = |row: &serde_json::Value| row["name"].as_str()?.parse().ok();
             Ok(emulator.with(|array, _| array.cpg_rows().iter().filter_map(named).collect()))
         })
@@ -255,7 +285,7 @@ impl Array for SimulatedArray {
 
     async fn hosts_with(&self, initiators: &Initiators) -> Result<Vec<HostOnArray>, ArrayError> {
         let iqn = initiators.iqn.clone().unwrap_or_default();
-        self.call(Channel::Wsapi, format!("read hosts with {iqn}"), move |emulator| {
+        self.call(Channel::Wsapi, Asked::of("read hosts with", &iqn), move |emulator| {
             let initiator = Initiator::parse(&iqn)?;
             Ok(emulator.with(|array, _| array.host_of(&initiator).and_then(host_on_array)).into_iter().collect())
         })
@@ -264,7 +294,7 @@ impl Array for SimulatedArray {
 
     async fn host(&self, name: &HostName) -> Result<Option<HostOnArray>, ArrayError> {
         let wanted = name.clone();
-        let found = self.call(Channel::Wsapi, format!("read host {name}"), move |emulator| {
+        let found = self.call(Channel::Wsapi, Asked::of("read host", name), move |emulator| {
             emulator.with(|array, _| array.host(wanted.as_str()).cloned())
         });
         Ok(absent_is_none(found.await)?.as_ref().and_then(host_on_array))
@@ -273,7 +303,7 @@ impl Array for SimulatedArray {
     async fn create_host(&self, host: &HostOnArray) -> Result<(), ArrayError> {
         let iqns: Vec<&str> = host.initiators.iqn.iter().map(String::as_str).collect();
         let body = CreateHost::iscsi(host.name.as_str(), &iqns);
-        self.call(Channel::Wsapi, format!("create host {}", host.name), move |emulator| {
+        self.call(Channel::Wsapi, Asked::of("create host", &host.name), move |emulator| {
             emulator.with(|array, now| array.create_host(now, &body)).map(|_| ())
         })
         .await
@@ -286,7 +316,7 @@ impl Array for SimulatedArray {
 
     async fn exports_of(&self, volume: &ArrayVolumeName, channel: Channel) -> Result<Vec<VlunRow>, ArrayError> {
         let wanted = volume.clone();
-        self.call(channel, format!("read exports of {volume}"), move |emulator| {
+        self.call(channel, Asked::of("read exports of", volume), move |emulator| {
             let rows = emulator.with(|array, _| array.vlun_rows(&VlunFilter::volume(wanted.as_str())));
             Ok(rows.iter().filter_map(|row| vlun_row(row, &wanted)).collect())
         })
@@ -295,7 +325,7 @@ impl Array for SimulatedArray {
 
     async fn luns_of(&self, host: &HostName) -> Result<Vec<Lun>, ArrayError> {
         let wanted = host.clone();
-        self.call(Channel::Wsapi, format!("read LUN numbers of {host}"), move |emulator| {
+        self.call(Channel::Wsapi, Asked::of("read LUN numbers of", host), move |emulator| {
             let rows = emulator.with(|array, _| array.vlun_rows(&VlunFilter::host(wanted.as_str())));
             Ok(rows.iter().filter_map(|row| lun(row.lun)).collect())
         })
@@ -304,25 +334,25 @@ impl Array for SimulatedArray {
 
     async fn export(&self, export: &Export) -> Result<(), ArrayError> {
         let address = address(export);
-        let words = format!("export {address}");
+        let asked = Asked::of("export", &address);
         let body = CreateVlun::host_sees(&address.volume, address.lun, address.host.as_deref().unwrap_or_default());
-        self.call(Channel::Wsapi, words, move |emulator| {
+        self.call(Channel::Wsapi, asked, move |emulator| {
             emulator.with(|array, now| array.create_vlun(now, &body)).map(|_| ())
         })
         .await
     }
 
     async fn unexport(&self, export: &Export, channel: Channel) -> Result<(), ArrayError> {
-        let (address, anomaly) = (address(export), self.draw_anomaly());
-        let words = format!("unexport {address}");
-        self.call(channel, words, move |emulator| {
+        let (address, anomaly) = (address(export), self.draw_anomaly(service_of(channel)));
+        let asked = Asked::of("unexport", &address);
+        self.call(channel, asked, move |emulator| {
             emulator.with(|array, now| array.remove_vlun_as(now, &address, anomaly)).map(|_| ())
         })
         .await
     }
 
     async fn target_ports(&self) -> Result<Vec<TargetPort>, ArrayError> {
-        self.call(Channel::Wsapi, "read ports".to_owned(), |emulator| {
+        self.call(Channel::Wsapi, Asked::of("read", "ports"), |emulator| {
             let ports = emulator.with(|array, _| {
                 let ports = array.ports().iter().filter_map(|port| {
                     let (iqn, portal) = port.iscsi()?;

@@ -8,15 +8,13 @@ use hpe3par_docker_plugin::array::Wwn;
 use hpe3par_docker_plugin::store::{Change, keys};
 use hpe3par_docker_plugin::volume::record::{Stage, VolumeRecord};
 use hpe3par_emulator::Emulator;
-use hpe3par_emulator::array::{Event, EventKind, VlunNote};
+use hpe3par_emulator::array::{Array, Event, EventKind, VlunNote};
 use hpe3par_emulator::datapath::{LedgerEntry, Verdict};
 use tokio::time::Instant;
 
+use super::coverage::{Coverage, Topic, refusal_in};
 use crate::checks::{self, Checkers, Fact, FactKind, LifeKey, Phase, RecordFact, Rules, Violation, WriteFact};
 use crate::node::{Epochs, NodeEvent, NodeObserver};
-
-/// How often each kind of thing happened.
-pub type Coverage = BTreeMap<String, u64>;
 
 struct Inner {
     facts: Vec<Fact>,
@@ -28,6 +26,9 @@ struct Inner {
     records: BTreeMap<Wwn, RecordFact>,
     coverage: Coverage,
 }
+
+/// A claim that ends another node's ownership.
+pub const TAKEOVER: &str = "takeover";
 
 /// Collects facts from all sides of a run.
 pub struct Chronicle {
@@ -51,7 +52,7 @@ impl Chronicle {
             writes_seen,
             wwns,
             records: BTreeMap::new(),
-            coverage: Coverage::new(),
+            coverage: Coverage::default(),
         };
         Self { inner: Mutex::new(inner), emulator, start, notes }
     }
@@ -86,36 +87,39 @@ impl Chronicle {
     }
 
     /// Counts that something of this kind happened.
-    pub fn count(&self, kind: &str) {
+    pub fn count(&self, topic: Topic, name: &str) {
+        self.inner().coverage.count(topic, name);
+    }
+
+    /// Counts an answer by its kind, and the refusal it tells of.
+    pub fn count_answer<T>(&self, topic: Topic, what: &str, answer: &Result<T, String>) {
         let mut inner = self.inner();
-        match inner.coverage.get_mut(kind) {
-            Some(count) => *count += 1,
-            None => {
-                inner.coverage.insert(kind.to_owned(), 1);
+        let kind = match answer {
+            Ok(_) => "ok".to_owned(),
+            Err(reason) => {
+                if let Some(refusal) = refusal_in(reason) {
+                    inner.coverage.count(Topic::Refusal, refusal);
+                }
+                kind_of(reason)
             }
-        }
+        };
+        inner.coverage.count(topic, format!("{what} {kind}").trim_start());
     }
 
     /// Takes over what the array has done since the last time.
     pub fn hear_array(&self) {
         let mut inner = self.inner();
         let (events_seen, writes_seen) = (inner.events_seen, inner.writes_seen);
-        let news = self.emulator.with(|array, _| {
-            let (events, ledger) = (array.events(), array.ledger());
-            if events.last_seq() == events_seen && ledger.last_seq() == writes_seen {
-                return None;
+        self.emulator.with(|array, _| {
+            for write in array.ledger().since(writes_seen) {
+                inner.add_write(write);
+                inner.writes_seen = write.seq;
             }
-            Some((events.since(events_seen).to_vec(), ledger.since(writes_seen).to_vec()))
+            for event in array.events().since(events_seen) {
+                inner.add_event(event, array);
+                inner.events_seen = event.seq;
+            }
         });
-        let Some((events, writes)) = news else { return };
-        inner.events_seen += events.len() as u64;
-        inner.writes_seen += writes.len() as u64;
-        for write in &writes {
-            inner.add_write(write);
-        }
-        for event in events {
-            inner.add_event(event);
-        }
     }
 
     /// Takes over a committed transaction.
@@ -134,10 +138,16 @@ impl Chronicle {
     fn hear_record(&self, record: &VolumeRecord) {
         let Some(fact) = record_fact(record) else { return };
         if let Some(step) = record.steps.last() {
-            self.count(&format!("step: {}", shape_of(&step.what)));
+            self.count(Topic::Step, shape_of(&step.what));
             self.note(step.node.as_str(), || format!("writes ahead: {}", step.what));
         }
-        self.inner().records.insert(fact.volume.clone(), fact.clone());
+        let before = self.inner().records.insert(fact.volume.clone(), fact.clone());
+        let owner_of = |fact: &RecordFact| fact.owner.as_ref().map(|(node, _)| node.clone());
+        if let (Some(loser), Some(winner)) = (before.as_ref().and_then(owner_of), owner_of(&fact))
+            && loser != winner
+        {
+            self.count(Topic::Step, TAKEOVER);
+        }
         self.tell(FactKind::Record(fact));
     }
 
@@ -211,18 +221,31 @@ impl Inner {
         self.add(Fact { at: write.decided, kind: FactKind::Write(fact) });
     }
 
-    fn add_event(&mut self, event: Event) {
-        let kind = match event.kind {
+    fn add_event(&mut self, event: &Event, array: &Array) {
+        let kind = match &event.kind {
+            EventKind::VolumeCreated { volume } => {
+                self.learn_wwn(volume.as_str(), array);
+                None
+            }
             EventKind::VlunCreated(note) => self
-                .export_fact(&note)
+                .export_fact(note)
                 .map(|(volume, host, lun, generation)| FactKind::Exported { volume, host, lun, generation }),
             EventKind::VlunRemoved { vlun, .. } => self
-                .export_fact(&vlun)
+                .export_fact(vlun)
                 .map(|(volume, host, lun, generation)| FactKind::Unexported { volume, host, lun, generation }),
             _ => None,
         };
         if let Some(kind) = kind {
             self.add(Fact { at: event.at, kind });
+        }
+    }
+
+    /// A volume that a plugin made during the run.
+    fn learn_wwn(&mut self, name: &str, array: &Array) {
+        if let Ok(volume) = array.volume(name)
+            && let Ok(wwn) = volume.wwn.as_str().parse()
+        {
+            self.wwns.insert(name.to_owned(), wwn);
         }
     }
 
@@ -256,12 +279,21 @@ pub fn record_fact(record: &VolumeRecord) -> Option<RecordFact> {
     })
 }
 
-/// A step's words without names and numbers, so that equal kinds count as one.
-fn shape_of(words: &str) -> String {
-    words
-        .split_whitespace()
-        .take(3)
-        .filter(|word| !word.chars().any(|c| c.is_ascii_digit() || c == '/'))
-        .collect::<Vec<_>>()
-        .join(" ")
+/// The first words of a step, up to the first name or number, so that equal kinds count as one.
+fn shape_of(words: &str) -> &str {
+    let mut end = 0;
+    for word in words.split_inclusive(' ').take(3) {
+        if word.chars().any(|c| c.is_ascii_digit() || c == '/') {
+            break;
+        }
+        end += word.len();
+    }
+    words[..end].trim_end_matches([' ', ':', ','])
+}
+
+/// The kind of a failure, without names and numbers.
+fn kind_of(reason: &str) -> String {
+    let reason = reason.split(" failed: ").last().unwrap_or(reason);
+    let words = reason.split_whitespace().filter(|word| !word.chars().any(|c| c.is_ascii_digit() || "/'".contains(c)));
+    words.take(7).collect::<Vec<_>>().join(" ")
 }

@@ -8,12 +8,18 @@ use std::time::Duration;
 use hpe3par_docker_plugin::node::BootId;
 use tokio::time::sleep;
 
-use super::world::{SimulatedVolume, World};
+use super::coverage::Topic;
+use super::network::NodeNumber;
+use super::script::{Act, Deed};
+use super::volumes::SimulatedVolume;
+use super::world::World;
 use crate::checks::FactKind;
-use crate::node::ContainerId;
+use crate::node::{ContainerId, Random};
 
 /// Patience of a client with an Unmount.
 const UNMOUNT_PATIENCE: Duration = Duration::from_secs(60);
+/// Patience of a client with a Create or Remove.
+const CREATE_PATIENCE: Duration = Duration::from_secs(55);
 /// More references than a run can leave behind.
 const REFERENCES_AT_MOST: usize = 60;
 /// Pause between repeats of an Unmount that failed.
@@ -53,40 +59,44 @@ impl Clients {
         *requests
     }
 
-    /// One client: acts at random until its time is over.
-    pub async fn run(self: Arc<Self>, world: Arc<World>) {
-        while world.start.elapsed() < world.swarm.busy_time {
-            let (pause, dice) = {
-                let mut random = world.random();
-                (random.duration(&world.swarm.client_pause), random.below(100))
-            };
-            sleep(pause).await;
-            match dice {
-                0..45 => self.start_somewhere(&world).await,
-                45..75 => self.stop_one(&world).await,
-                75..88 => self.copy_from_one(&world).await,
-                88..95 => self.repeat_mount(&world).await,
-                _ => self.container_dies(&world).await,
+    /// One client: does what its script says until its time is over.
+    pub async fn run(self: Arc<Self>, world: Arc<World>, acts: Vec<Act>) {
+        for act in acts {
+            sleep(act.pause).await;
+            if world.start.elapsed() >= world.swarm.busy_time {
+                return;
+            }
+            match act.deed {
+                None => {}
+                Some(Deed::Start { node, volume, mount_id }) => {
+                    if let Some(volume) = world.volume_at(volume) {
+                        self.start(&world, node, &volume, &mount_id).await;
+                    }
+                }
+                Some(Deed::Stop { one }) => self.stop_one(&world, one).await,
+                Some(Deed::Copy { one }) => self.copy_from_one(&world, one).await,
+                Some(Deed::Repeat { one }) => self.repeat_mount(&world, one).await,
+                Some(Deed::EngineRestarts { one }) => self.engine_restarts(&world, one).await,
+                Some(Deed::Create { node }) => self.create(&world, node).await,
+                Some(Deed::Remove { node }) => {
+                    self.remove(&world, node).await;
+                }
             }
         }
     }
 
-    async fn start_somewhere(self: &Arc<Self>, world: &Arc<World>) {
-        let (worker, volume, mount_id) = {
-            let mut random = world.random();
-            let worker = usize::try_from(random.below(world.workers.len() as u64)).unwrap_or(0);
-            let volume = random.pick(&world.volumes).cloned();
-            let pod = random.percent(30);
-            let (high, low) = (random.draw(), random.draw());
-            let id = if pod {
-                uuid::Uuid::from_u64_pair(high, low).to_string()
-            } else {
-                format!("{high:016x}{low:016x}").repeat(2)
-            };
-            (worker, volume, id)
-        };
-        if let Some(volume) = volume {
-            self.start(world, worker, &volume, &mount_id).await;
+    async fn create(&self, world: &Arc<World>, node: NodeNumber) {
+        let answer = world.workers[node].create(&world.coming_and_going, CREATE_PATIENCE).await;
+        world.chronicle.count_answer(Topic::Volume, "Create", &answer);
+    }
+
+    /// Removes the volume that comes and goes; tells whether it is gone.
+    pub async fn remove(&self, world: &Arc<World>, node: NodeNumber) -> bool {
+        let answer = world.workers[node].remove(&world.coming_and_going, CREATE_PATIENCE).await;
+        world.chronicle.count_answer(Topic::Volume, "Remove", &answer);
+        match answer {
+            Ok(()) => true,
+            Err(reason) => reason.contains("not found"),
         }
     }
 
@@ -102,7 +112,7 @@ impl Clients {
         let node = &world.workers[index].node;
         let boot = node.boot();
         let Ok(container) = node.run_container(&dir).await else {
-            world.chronicle.count("client: container did not start");
+            world.chronicle.count(Topic::Client, "container did not start");
             self.unmount(world, index, volume, mount_id, 3).await;
             return false;
         };
@@ -136,7 +146,7 @@ impl Clients {
         let (node, wwn) = (worker.name.clone(), volume.wwn.clone());
         world.chronicle.tell(FactKind::MountAsked { node: node.clone(), volume: wwn.clone(), request });
         let answer = worker.mount(&volume.name, mount_id, world.swarm.client_patience).await;
-        world.chronicle.count(&format!("mount: {}", kind_of(&answer)));
+        world.chronicle.count_answer(Topic::Mount, "", &answer);
         world.chronicle.tell(FactKind::MountAnswered { node, volume: wwn, request, answer: answer.clone() });
         answer
     }
@@ -159,7 +169,7 @@ impl Clients {
                 request,
             });
             let answer = worker.unmount(&volume.name, mount_id, UNMOUNT_PATIENCE).await;
-            world.chronicle.count(&format!("unmount: {}", kind_of(&answer)));
+            world.chronicle.count_answer(Topic::Unmount, "", &answer);
             world.chronicle.tell_people(|| FactKind::UnmountAnswered {
                 node: node.clone(),
                 request,
@@ -174,15 +184,21 @@ impl Clients {
         false
     }
 
-    fn take_one(&self, world: &World) -> Option<Workload> {
-        let mut running = self.running();
-        let count = running.len() as u64;
-        let index = usize::try_from(world.random().below(count)).ok()?;
-        (index < running.len()).then(|| running.remove(index))
+    /// The one that is chosen among what runs now.
+    fn choose(&self, one: u64) -> Option<Workload> {
+        let running = self.running();
+        let index = usize::try_from(one.checked_rem(running.len() as u64)?).ok()?;
+        running.get(index).cloned()
     }
 
-    async fn stop_one(&self, world: &Arc<World>) {
-        if let Some(workload) = self.take_one(world) {
+    fn take_one(&self, one: u64) -> Option<Workload> {
+        let mut running = self.running();
+        let index = usize::try_from(one.checked_rem(running.len() as u64)?).ok()?;
+        Some(running.remove(index))
+    }
+
+    async fn stop_one(&self, world: &Arc<World>, one: u64) {
+        if let Some(workload) = self.take_one(one) {
             self.stop(world, &workload, 3).await;
         }
     }
@@ -197,34 +213,32 @@ impl Clients {
     }
 
     /// `docker cp`: Mount and Unmount with the id of the running container.
-    async fn copy_from_one(&self, world: &Arc<World>) {
-        let one = { world.random().pick(&self.running()).cloned() };
-        let Some(workload) = one else { return };
+    async fn copy_from_one(&self, world: &Arc<World>, one: u64) {
+        let Some(workload) = self.choose(one) else { return };
         if self.mount(world, workload.worker, &workload.volume, &workload.mount_id).await.is_ok() {
             sleep(Duration::from_millis(300)).await;
             let worker = &world.workers[workload.worker];
             let answer = worker.unmount(&workload.volume.name, &workload.mount_id, UNMOUNT_PATIENCE).await;
-            world.chronicle.count(&format!("docker cp: {}", kind_of(&answer)));
+            world.chronicle.count_answer(Topic::DockerCp, "", &answer);
         }
     }
 
     /// kubelet repeats the Mount of a pod that has the volume already.
-    async fn repeat_mount(&self, world: &Arc<World>) {
-        let one = { world.random().pick(&self.running()).cloned() };
-        let Some(workload) = one.filter(|workload| workload.mount_id.contains('-')) else { return };
+    async fn repeat_mount(&self, world: &Arc<World>, one: u64) {
+        let Some(workload) = self.choose(one).filter(|workload| workload.mount_id.contains('-')) else { return };
         // The answer is in the chronicle.
         let _ = self.mount(world, workload.worker, &workload.volume, &workload.mount_id).await;
     }
 
     /// A container dies with its engine: no Unmount is sent, and the engine mounts again with the same id.
-    async fn container_dies(self: &Arc<Self>, world: &Arc<World>) {
-        let Some(workload) = self.take_one(world) else { return };
+    async fn engine_restarts(self: &Arc<Self>, world: &Arc<World>, one: u64) {
+        let Some(workload) = self.take_one(one) else { return };
         workload.stopped.store(true, Ordering::SeqCst);
         let node = &world.workers[workload.worker].node;
         if node.boot() == workload.boot {
             node.stop_container(workload.container).await;
         }
-        world.chronicle.count("client: engine restarts a container");
+        world.chronicle.count(Topic::Client, "engine restarts a container");
         self.start(world, workload.worker, &workload.volume, &workload.mount_id).await;
     }
 
@@ -246,7 +260,7 @@ impl Clients {
         }
         for _ in 0..REFERENCES_AT_MOST {
             let Some((index, volume, mount_id)) = reference_left(world) else { break };
-            world.chronicle.count("client: reference that no engine knows of");
+            world.chronicle.count(Topic::Client, "reference that no engine knows of");
             self.unmount(world, index, &volume, &mount_id, 10).await;
         }
     }
@@ -254,7 +268,7 @@ impl Clients {
 
 /// A reference that some record still holds.
 fn reference_left(world: &World) -> Option<(usize, SimulatedVolume, String)> {
-    world.volumes.iter().find_map(|volume| {
+    world.all_volumes().iter().find_map(|volume| {
         let record = world.record_of(volume)?;
         let (node, info) = record.path_info.iter().find(|(_, info)| !info.mount_ids.is_empty())?;
         let index = world.workers.iter().position(|worker| worker.name == node.as_str())?;
@@ -265,33 +279,18 @@ fn reference_left(world: &World) -> Option<(usize, SimulatedVolume, String)> {
 /// The application of a container: appends and syncs until it is stopped or its disk fails.
 async fn application(world: Arc<World>, workload: Workload) {
     let node = world.workers[workload.worker].node.clone();
+    let mut random = Random::new(world.seed, &workload.mount_id);
     let mut count = 0;
     while !workload.stopped.load(Ordering::SeqCst) && node.boot() == workload.boot {
-        let (pause, sync) = {
-            let mut random = world.random();
-            (random.duration(&world.swarm.append_pause), random.percent(60))
-        };
+        let (pause, sync) = (random.duration(&world.swarm.append_pause), random.percent(60));
         sleep(pause).await;
         count += 1;
         if node.append(workload.container, &format!("line {count}")).await.is_err() {
             break;
         }
         if sync && node.fsync(workload.container).await.is_err() {
-            world.chronicle.count("application: fsync failed");
+            world.chronicle.count(Topic::Client, "fsync failed");
             break;
-        }
-    }
-}
-
-/// The kind of an answer, without names and numbers.
-fn kind_of<T>(answer: &Result<T, String>) -> String {
-    match answer {
-        Ok(_) => "ok".to_owned(),
-        Err(reason) => {
-            let reason = reason.split(" failed: ").last().unwrap_or(reason);
-            let words =
-                reason.split_whitespace().filter(|word| !word.chars().any(|c| c.is_ascii_digit() || "/'".contains(c)));
-            words.take(7).collect::<Vec<_>>().join(" ")
         }
     }
 }

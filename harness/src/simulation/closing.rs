@@ -7,14 +7,19 @@ use std::time::Duration;
 use hpe3par_docker_plugin::array::Wwn;
 use hpe3par_docker_plugin::node::NodeError;
 use hpe3par_docker_plugin::store::journal::Journal as _;
+use hpe3par_docker_plugin::store::{Change, Transaction, keys};
 use hpe3par_docker_plugin::volume::record::VolumeRecord;
 use hpe3par_emulator::array::VlunFilter;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::by_hand;
 use super::clients::Clients;
 use super::nemesis::SimulationHook;
-use super::world::{SimulatedVolume, World};
+use super::network::NodeNumber;
+use super::volumes::SimulatedVolume;
+use super::world::World;
 use crate::checks::{Invariant, Remains, Violation, check_leaks};
+use crate::node::Random;
 
 /// Within this time after the last fault a volume must be mountable.
 pub const MOUNTABLE_WITHIN: Duration = Duration::from_secs(240);
@@ -24,6 +29,8 @@ pub const CLEAN_WITHIN: Duration = Duration::from_secs(150);
 const STOPPED_WITHIN: Duration = Duration::from_secs(1_200);
 /// How often the last fsync is asked again when it was slow.
 const FSYNC_TRIES: usize = 5;
+/// How many of the last mounts see the store restored to an older state.
+const OLDER_STORE_PERCENT: u64 = 3;
 /// Pause between looks.
 const LOOK_EVERY: Duration = Duration::from_secs(3);
 
@@ -40,6 +47,7 @@ pub fn heal(world: &World, hooks: &[Arc<SimulationHook>]) {
         worker.power_on();
         worker.start_plugin();
     }
+    by_hand::heal(world);
     world.chronicle.note("world", || "HEALED: all faults are gone".to_owned());
 }
 
@@ -49,12 +57,36 @@ pub async fn demand(world: &Arc<World>, clients: &Arc<Clients>) {
         accuse(world, Invariant::L1Liveness, "not every Unmount ended, although all faults are gone".to_owned());
         return;
     }
+    if !demand_cleanliness(world).await {
+        return;
+    }
+    let mut random = Random::new(world.seed, "closing");
     for (number, volume) in world.volumes.iter().enumerate() {
-        if let Err(words) = demand_mount(world, clients, volume, number).await {
+        let index = usize::try_from(random.below(world.workers.len() as u64)).unwrap_or(0);
+        let demanded = async {
+            demand_mount(world, clients, volume, (index, number)).await?;
+            if random.percent(OLDER_STORE_PERCENT) {
+                demand_refusal_of_older_store(world, clients, volume, (index, number)).await?;
+            }
+            Ok(())
+        };
+        if let Err(words) = demanded.await {
             accuse(world, Invariant::L1Liveness, words);
             return;
         }
     }
+    if let Err(words) = demand_refusal(world, clients).await {
+        accuse(world, Invariant::S8FormatOnce, words);
+    }
+    if let Err(words) = demand_removal(world, clients).await {
+        accuse(world, Invariant::L1Liveness, words);
+        return;
+    }
+    demand_cleanliness(world).await;
+}
+
+/// Waits until nothing is left of any volume, and tells whether it came to that.
+async fn demand_cleanliness(world: &World) -> bool {
     let begin = Instant::now();
     let remains = loop {
         let remains = remains_of(world).await;
@@ -66,6 +98,7 @@ pub async fn demand(world: &Arc<World>, clients: &Arc<Clients>) {
     for violation in check_leaks(&remains, world.start.elapsed()) {
         world.chronicle.accuse(violation);
     }
+    remains == Remains::default()
 }
 
 fn accuse(world: &World, invariant: Invariant, words: String) {
@@ -77,11 +110,10 @@ async fn demand_mount(
     world: &Arc<World>,
     clients: &Arc<Clients>,
     volume: &SimulatedVolume,
-    number: usize,
+    (index, number): (NodeNumber, usize),
 ) -> Result<(), String> {
-    let index = usize::try_from(world.random().below(world.workers.len() as u64)).unwrap_or(0);
     let worker = &world.workers[index];
-    let mount_id = format!("{:064x}", number + 1);
+    let mount_id = last_id(number);
     let begin = Instant::now();
     let dir = loop {
         let last = match clients.mount(world, index, volume, &mount_id).await {
@@ -123,16 +155,80 @@ async fn demand_mount(
     Err(format!("volume {} could not be unmounted on {} after all faults were gone", volume.name, worker.name))
 }
 
+/// The mount id of the last Mount of a volume.
+fn last_id(number: usize) -> String {
+    format!("{:064x}", number + 1)
+}
+
+/// A store that was restored from a backup, while a node has a volume mounted: the node says so, and touches nothing.
+async fn demand_refusal_of_older_store(
+    world: &Arc<World>,
+    clients: &Arc<Clients>,
+    volume: &SimulatedVolume,
+    (index, number): (NodeNumber, usize),
+) -> Result<(), String> {
+    let key = keys::volume(volume.id);
+    let put = |value: Vec<u8>| {
+        let changes = vec![Change::Put { key: key.clone(), value, lease: None }];
+        let _ = world.store.transact(&Transaction { guards: Vec::new(), changes });
+    };
+    let mount_id = last_id(number);
+    clients.mount(world, index, volume, &mount_id).await?;
+    let Some(newer) = world.store.read(&key) else { return Err(format!("the record of {} is gone", volume.name)) };
+    let exports = exports_of(world, volume);
+    put(volume.first_record.clone());
+    let answer = clients.mount(world, index, volume, &mount_id).await;
+    let touched = exports_of(world, volume) != exports;
+    put(newer.value);
+    if touched || answer.is_ok() {
+        return Err(format!(
+            "the store was restored to an older state under volume {}, and the answer was {answer:?}; exports touched: {touched}",
+            volume.name
+        ));
+    }
+    match clients.unmount(world, index, volume, &mount_id, 20).await {
+        true => Ok(()),
+        false => Err(format!("volume {} could not be unmounted after its record was the newer one again", volume.name)),
+    }
+}
+
+fn exports_of(world: &World, volume: &SimulatedVolume) -> Vec<String> {
+    let rows = world.emulator.with(|array, _| array.vlun_rows(&VlunFilter::volume(volume.array_name.as_str())));
+    let templates = rows.iter().filter(|row| !row.active);
+    let words = templates.map(|row| {
+        let host = row.hostname.as_deref().unwrap_or("everybody");
+        format!("{} to {host} as LUN {}", volume.name, row.lun)
+    });
+    words.collect()
+}
+
+/// A volume that holds what its record does not expect is mounted nowhere.
+async fn demand_refusal(world: &Arc<World>, clients: &Arc<Clients>) -> Result<(), String> {
+    let Some(volume) = &world.unexpected else { return Ok(()) };
+    match clients.mount(world, 0, volume, &last_id(world.volumes.len())).await {
+        Ok(_) => Err(format!("volume {} holds what its record does not expect, and was mounted", volume.name)),
+        Err(_) => Ok(()),
+    }
+}
+
+/// The volume that comes and goes can be removed.
+async fn demand_removal(world: &Arc<World>, clients: &Arc<Clients>) -> Result<(), String> {
+    let begin = Instant::now();
+    while world.swarm.comes_and_goes && !clients.remove(world, 0).await {
+        if begin.elapsed() > MOUNTABLE_WITHIN {
+            let within = MOUNTABLE_WITHIN.as_secs();
+            return Err(format!("volume {} could not be removed within {within} s", world.coming_and_going));
+        }
+        sleep(LOOK_EVERY).await;
+    }
+    Ok(())
+}
+
 async fn remains_of(world: &World) -> Remains {
     let mut remains = Remains::default();
-    let wwns: BTreeSet<Wwn> = world.volumes.iter().map(|volume| volume.wwn.clone()).collect();
-    for volume in &world.volumes {
-        let rows = world.emulator.with(|array, _| array.vlun_rows(&VlunFilter::volume(volume.array_name.as_str())));
-        let templates = rows.iter().filter(|row| !row.active);
-        remains.exports.extend(templates.map(|row| {
-            let host = row.hostname.as_deref().unwrap_or("everybody");
-            format!("{} to {host} as LUN {}", volume.name, row.lun)
-        }));
+    let wwns: BTreeSet<Wwn> = world.all_volumes().iter().map(|volume| volume.wwn.clone()).collect();
+    for volume in world.volumes.iter().chain(&world.unexpected) {
+        remains.exports.extend(exports_of(world, volume));
         remains.records.extend(world.record_of(volume).and_then(|record| unfinished(&record)));
     }
     for worker in &world.workers {

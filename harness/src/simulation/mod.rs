@@ -5,15 +5,21 @@
 //! The same seed gives the same time line, line by line.
 
 mod array;
+mod by_hand;
 mod chronicle;
 mod clients;
 mod closing;
+mod coverage;
+mod decisions;
+mod minimise;
 mod nemesis;
 mod network;
 mod report;
 mod run;
+mod script;
 mod store;
 mod swarm;
+mod volumes;
 mod watched_fabric;
 mod worker;
 mod world;
@@ -21,8 +27,11 @@ mod world;
 #[cfg(test)]
 mod tests;
 
-pub use chronicle::{Coverage, record_fact};
+pub use chronicle::record_fact;
+pub use coverage::{Coverage, Topic};
+pub use minimise::{Minimised, minimise};
 pub use report::{BrokenSeed, Report};
 pub use run::{Options, Trace, simulate, simulate_one};
+pub use script::{Act, CrashPoint, Deed, Script, Strike};
 pub use swarm::{FaultKind, NODES, RequestOdds, Swarm};
 pub use world::WorldError;

@@ -1,12 +1,14 @@
 //! The nemesis: strikes nodes, links and services while the clients work.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{sleep, sleep_until};
 
-use super::network::Service;
+use super::by_hand;
+use super::coverage::{Topic, may_crash_at};
+use super::network::{NodeNumber, Service};
+use super::script::{CrashPoint, Strike};
 use super::swarm::FaultKind;
 use super::worker::Worker;
 use super::world::World;
@@ -18,31 +20,17 @@ const RESTART: Duration = Duration::from_secs(6);
 /// How long the store stands still, at most.
 const STORE_FREEZE: Duration = Duration::from_secs(15);
 
-/// Strikes until the busy time is over.
-pub async fn run(world: Arc<World>, hooks: Vec<Arc<SimulationHook>>) {
-    if world.swarm.faults.is_empty() {
-        return;
-    }
-    loop {
-        let (pause, kind, node, length) = {
-            let mut random = world.random();
-            let pause = random.duration(&world.swarm.fault_pause);
-            let kind = random.pick(&world.swarm.faults).copied();
-            let node = usize::try_from(random.below(world.workers.len() as u64)).unwrap_or(0);
-            (pause, kind, node, random.duration(&world.swarm.fault_length))
-        };
-        sleep(pause).await;
-        if world.start.elapsed() >= world.swarm.busy_time {
-            return;
-        }
-        if let Some(kind) = kind {
-            world.chronicle.count(&format!("fault: {kind:?}"));
-            strike(&world, kind, node, length, &hooks[node]);
-        }
+/// Strikes as the script says.
+pub async fn run(world: Arc<World>, strikes: Vec<Strike>, hooks: Vec<Arc<SimulationHook>>) {
+    for strike in strikes {
+        sleep_until(world.start + strike.at).await;
+        world.chronicle.count(Topic::Fault, strike.kind.name());
+        carry_out(&world, &strike, &hooks[strike.node]);
     }
 }
 
-fn strike(world: &Arc<World>, kind: FaultKind, node: usize, length: Duration, hook: &Arc<SimulationHook>) {
+fn carry_out(world: &Arc<World>, strike: &Strike, hook: &Arc<SimulationHook>) {
+    let Strike { kind, node, length, .. } = *strike;
     let worker = world.workers[node].clone();
     world.chronicle.tell_people(|| FactKind::FaultBegan {
         who: worker.name.clone(),
@@ -54,7 +42,7 @@ fn strike(world: &Arc<World>, kind: FaultKind, node: usize, length: Duration, ho
             worker.kill_plugin();
             after(length.min(RESTART), move || worker.start_plugin());
         }
-        FaultKind::CrashAtStep => hook.arm(world.random().below(12)),
+        FaultKind::CrashAtStep => hook.arm(strike.crash),
         FaultKind::Freeze => {
             worker.freeze();
             after(length, move || worker.thaw());
@@ -71,19 +59,23 @@ fn strike(world: &Arc<World>, kind: FaultKind, node: usize, length: Duration, ho
             worker.node.cut_from_san(true);
             after(length, move || worker.node.cut_from_san(false));
         }
-        FaultKind::StoreCut => cut_for(world, worker.name.clone(), Service::Store, length),
-        FaultKind::WsapiCut => cut_for(world, worker.name.clone(), Service::Wsapi, length),
-        FaultKind::CliCut => cut_for(world, worker.name.clone(), Service::Cli, length),
+        FaultKind::StoreCut => cut_for(world, node, Service::Store, length),
+        FaultKind::WsapiCut => cut_for(world, node, Service::Wsapi, length),
+        FaultKind::CliCut => cut_for(world, node, Service::Cli, length),
         FaultKind::WsapiDown => down_for(world, Service::Wsapi, length),
         FaultKind::CliDown => down_for(world, Service::Cli, length),
         FaultKind::StoreFreeze => world.network.freeze_store(length.min(STORE_FREEZE)),
+        FaultKind::UnmountByHand | FaultKind::MountByHand | FaultKind::ExportByHand => {
+            let volume = world.volumes[strike.volume % world.volumes.len()].clone();
+            by_hand::carry_out(world, kind, worker, volume, length);
+        }
     }
 }
 
 /// `SanCut` as `san cut`.
 fn in_words(kind: FaultKind) -> String {
     let mut words = String::new();
-    for character in format!("{kind:?}").chars() {
+    for character in kind.name().chars() {
         if character.is_uppercase() && !words.is_empty() {
             words.push(' ');
         }
@@ -97,22 +89,22 @@ fn length_of(kind: FaultKind, drawn: Duration) -> Duration {
     match kind {
         FaultKind::PluginCrash => drawn.min(RESTART),
         FaultKind::StoreFreeze => drawn.min(STORE_FREEZE),
-        FaultKind::CrashAtStep | FaultKind::Reboot => Duration::ZERO,
+        FaultKind::CrashAtStep | FaultKind::Reboot | FaultKind::UnmountByHand => Duration::ZERO,
         _ => drawn,
     }
 }
 
-fn after(length: Duration, act: impl FnOnce() + Send + 'static) {
+pub(super) fn after(length: Duration, act: impl FnOnce() + Send + 'static) {
     tokio::spawn(async move {
         sleep(length).await;
         act();
     });
 }
 
-fn cut_for(world: &Arc<World>, node: String, service: Service, length: Duration) {
+fn cut_for(world: &Arc<World>, node: NodeNumber, service: Service, length: Duration) {
     let network = world.network.clone();
-    network.cut(&node, service, true);
-    after(length, move || network.cut(&node, service, false));
+    network.cut(node, service, true);
+    after(length, move || network.cut(node, service, false));
 }
 
 fn down_for(world: &Arc<World>, service: Service, length: Duration) {
@@ -121,62 +113,82 @@ fn down_for(world: &Arc<World>, service: Service, length: Duration) {
     after(length, move || network.take_down(service, false));
 }
 
-/// Not armed: no crash is due.
-const DISARMED: usize = usize::MAX;
-
 /// The hook of one node: fails steps at random and kills the plugin at a step it was armed for.
 pub struct SimulationHook {
-    worker: Mutex<Weak<Worker>>,
-    random: Mutex<Random>,
-    failures: Mutex<u64>,
-    countdown: AtomicUsize,
+    worker: Weak<Worker>,
+    state: Mutex<HookState>,
+}
+
+struct HookState {
+    random: Random,
+    /// Permille of the steps that fail.
+    failures: u64,
+    crash: Option<CrashPoint>,
 }
 
 impl SimulationHook {
     /// A hook that fails `failures` permille of the steps.
     #[must_use]
     pub fn new(worker: &Arc<Worker>, failures: u64, seed: u64) -> Arc<Self> {
-        let random = Mutex::new(Random::new(seed, "hook"));
-        let worker = Mutex::new(Arc::downgrade(worker));
-        Arc::new(Self { worker, random, failures: Mutex::new(failures), countdown: AtomicUsize::new(DISARMED) })
+        let state = HookState { random: Random::new(seed, "hook"), failures, crash: None };
+        Arc::new(Self { worker: Arc::downgrade(worker), state: Mutex::new(state) })
     }
 
-    /// Kills the plugin when this many further moments of steps have passed.
-    pub fn arm(&self, moments: u64) {
-        self.countdown.store(usize::try_from(moments).unwrap_or(0), Ordering::SeqCst);
+    fn state(&self) -> MutexGuard<'_, HookState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Kills the plugin at this point.
+    pub fn arm(&self, crash: CrashPoint) {
+        self.state().crash = Some(crash);
     }
 
     /// Nothing goes wrong any more.
     pub fn disarm(&self) {
-        self.countdown.store(DISARMED, Ordering::SeqCst);
-        *self.failures.lock().unwrap_or_else(PoisonError::into_inner) = 0;
+        let mut state = self.state();
+        (state.crash, state.failures) = (None, 0);
     }
 
     fn crash(&self, step: &'static str, moment: Moment) {
-        let Some(worker) = self.worker.lock().unwrap_or_else(PoisonError::into_inner).upgrade() else { return };
+        let Some(worker) = self.worker.upgrade() else { return };
         worker.note_crash(step, moment);
         worker.kill_plugin();
         after(Duration::from_secs(2), move || worker.start_plugin());
     }
 }
 
+impl HookState {
+    /// This is the point at which the plugin dies.
+    fn crashes_at(&mut self, step: &'static str, moment: Moment) -> bool {
+        let here = match &mut self.crash {
+            None => false,
+            Some(CrashPoint::After(0)) => true,
+            Some(CrashPoint::After(left)) => {
+                *left -= 1;
+                false
+            }
+            Some(CrashPoint::At(at, when)) => (*at, *when) == (step, moment),
+        };
+        if here {
+            self.crash = None;
+        }
+        here
+    }
+}
+
 impl StepHook for SimulationHook {
     fn at(&self, step: &'static str, _: &str, moment: Moment) -> Injection {
-        if matches!(step, "append" | "fsync" | "run_container" | "stop_container" | "facts") {
+        if !may_crash_at(step) {
             return Injection::None;
         }
-        match self.countdown.load(Ordering::SeqCst) {
-            DISARMED => {}
-            0 => {
-                self.countdown.store(DISARMED, Ordering::SeqCst);
-                self.crash(step, moment);
-                return Injection::Hang;
-            }
-            left => self.countdown.store(left - 1, Ordering::SeqCst),
+        let mut state = self.state();
+        if state.crashes_at(step, moment) {
+            drop(state);
+            self.crash(step, moment);
+            return Injection::Hang;
         }
-        let failures = *self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
-        if failures == 0 || random.below(1_000) >= failures {
+        let HookState { random, failures, .. } = &mut *state;
+        if *failures == 0 || random.below(1_000) >= *failures {
             return Injection::None;
         }
         match random.below(3) {

@@ -3,14 +3,13 @@
 //! A request belongs to the world once it was sent. A node that dies does not call it back: that a former owner's
 //! last request still takes effect is what the protocol has to survive.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::swarm::RequestOdds;
+use super::swarm::{NODES, RequestOdds};
 use crate::node::Random;
 
 /// A service on the network.
@@ -24,6 +23,9 @@ pub enum Service {
     Cli,
 }
 
+/// How many services there are.
+const SERVICES: usize = 3;
+
 impl Service {
     fn name(self) -> &'static str {
         match self {
@@ -34,6 +36,15 @@ impl Service {
     }
 }
 
+impl std::fmt::Display for Service {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Number of a node among [`NODES`].
+pub type NodeNumber = usize;
+
 /// Why a request brought no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lost {
@@ -43,6 +54,18 @@ pub enum Lost {
     Busy,
     /// It may have taken effect, or may still.
     Unknown,
+}
+
+impl Lost {
+    /// In a word.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NotSent => "not sent",
+            Self::Busy => "busy",
+            Self::Unknown => "unknown outcome",
+        }
+    }
 }
 
 /// What happens to one request.
@@ -56,11 +79,13 @@ enum Fate {
 }
 
 struct State {
-    random: Random,
-    cut: BTreeSet<(String, Service)>,
-    down: BTreeSet<Service>,
+    /// One generator per node and service, so that one more request of one node does not shift the fate of the others'.
+    random: [[Random; SERVICES]; NODES.len()],
+    cut: [[bool; SERVICES]; NODES.len()],
+    down: [bool; SERVICES],
     store_stands_until: Option<Instant>,
-    odds: BTreeMap<Service, RequestOdds>,
+    /// None once everything is healed.
+    odds: Option<[RequestOdds; SERVICES]>,
 }
 
 /// The network.
@@ -79,9 +104,17 @@ impl Network {
     /// A network without faults but for these odds.
     #[must_use]
     pub fn new(seed: u64, store: RequestOdds, array: RequestOdds) -> Self {
-        let odds = BTreeMap::from([(Service::Store, store), (Service::Wsapi, array.clone()), (Service::Cli, array)]);
-        let random = Random::new(seed, "network");
-        let state = State { random, cut: BTreeSet::new(), down: BTreeSet::new(), store_stands_until: None, odds };
+        let random = NODES.map(|node| {
+            [Service::Store, Service::Wsapi, Service::Cli]
+                .map(|service| Random::new(seed, &format!("network {node} {service}")))
+        });
+        let state = State {
+            random,
+            cut: Default::default(),
+            down: Default::default(),
+            store_stands_until: None,
+            odds: Some([store, array.clone(), array]),
+        };
         Self { state: Mutex::new(state), changed: Notify::new() }
     }
 
@@ -89,52 +122,47 @@ impl Network {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Cuts or restores the way of one node to a service.
-    pub fn cut(&self, node: &str, service: Service, cut: bool) {
-        let mut state = self.state();
-        if cut {
-            state.cut.insert((node.to_owned(), service));
-        } else {
-            state.cut.remove(&(node.to_owned(), service));
-        }
-        drop(state);
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.state());
         self.changed.notify_waiters();
+    }
+
+    /// Cuts or restores the way of one node to a service.
+    pub fn cut(&self, node: NodeNumber, service: Service, cut: bool) {
+        self.change(|state| state.cut[node][service as usize] = cut);
     }
 
     /// Takes a service down for everybody, or brings it back.
     pub fn take_down(&self, service: Service, down: bool) {
-        let mut state = self.state();
-        if down {
-            state.down.insert(service);
-        } else {
-            state.down.remove(&service);
-        }
-        drop(state);
-        self.changed.notify_waiters();
+        self.change(|state| state.down[service as usize] = down);
     }
 
     /// Lets the store stand still for a while.
     pub fn freeze_store(&self, length: Duration) {
-        self.state().store_stands_until = Some(Instant::now() + length);
-        self.changed.notify_waiters();
+        self.change(|state| state.store_stands_until = Some(Instant::now() + length));
     }
 
     /// Heals everything; requests on their way keep their fate.
     pub fn heal(&self) {
-        let mut state = self.state();
-        state.cut.clear();
-        state.down.clear();
-        state.store_stands_until = None;
-        state.odds.clear();
-        drop(state);
-        self.changed.notify_waiters();
+        self.change(|state| {
+            state.cut = Default::default();
+            state.down = Default::default();
+            state.store_stands_until = None;
+            state.odds = None;
+        });
+    }
+
+    /// Nothing goes wrong any more.
+    #[must_use]
+    pub fn is_healed(&self) -> bool {
+        self.state().odds.is_none()
     }
 
     /// The node reaches the service at this moment.
     #[must_use]
-    pub fn reaches(&self, node: &str, service: Service) -> bool {
+    pub fn reaches(&self, node: NodeNumber, service: Service) -> bool {
         let state = self.state();
-        !state.down.contains(&service) && !state.cut.contains(&(node.to_owned(), service))
+        !state.down[service as usize] && !state.cut[node][service as usize]
     }
 
     /// Until when the store stands still, if it does.
@@ -145,28 +173,32 @@ impl Network {
 
     /// A short delay, as of a message.
     #[must_use]
-    pub fn message_delay(&self) -> Duration {
-        Duration::from_millis(1 + self.state().random.below(8))
+    pub fn message_delay(&self, node: NodeNumber, service: Service) -> Duration {
+        Duration::from_millis(1 + self.below(node, service, 8))
     }
 
     /// True in `percent` of 100 cases.
     #[must_use]
-    pub fn percent(&self, percent: u64) -> bool {
-        percent > 0 && self.state().random.percent(percent)
+    pub fn percent(&self, node: NodeNumber, service: Service, percent: u64) -> bool {
+        percent > 0 && self.state().random[node][service as usize].percent(percent)
     }
 
     /// A number below `bound`.
     #[must_use]
-    pub fn below(&self, bound: u64) -> u64 {
-        self.state().random.below(bound)
+    pub fn below(&self, node: NodeNumber, service: Service, bound: u64) -> u64 {
+        self.state().random[node][service as usize].below(bound)
     }
 
-    /// Draws when a request takes effect and what its caller hears.
-    fn plan(&self, service: Service, deadline: Duration) -> (Duration, Fate) {
+    /// Draws when a request takes effect, what its caller hears, and how long the answer takes.
+    fn plan(&self, node: NodeNumber, service: Service, deadline: Duration) -> (Duration, Fate, Duration) {
         let mut state = self.state();
         let State { random, odds, .. } = &mut *state;
+        let random = &mut random[node][service as usize];
+        let back = Duration::from_millis(1 + random.below(8));
         let quick = Duration::from_millis(1 + random.below(12));
-        let Some(odds) = odds.get(&service) else { return (quick, Fate::Answered) };
+        let Some(odds) = odds.as_ref().map(|odds| &odds[service as usize]) else {
+            return (quick, Fate::Answered, back);
+        };
         let dice = random.below(1_000);
         let steps = [odds.lost, odds.answer_lost, odds.late, odds.reset, odds.busy, odds.slow];
         let mut bound = 0;
@@ -176,7 +208,7 @@ impl Network {
         });
         let mut up_to =
             |longest: Duration| Duration::from_millis(random.below(u64::try_from(longest.as_millis()).unwrap_or(1)));
-        match hit {
+        let (arrival, fate) = match hit {
             Some(0) => (quick, Fate::LostBefore),
             Some(1) => (quick, Fate::AnswerLost),
             Some(2) => (deadline + up_to(LATEST), Fate::AnswerLost),
@@ -184,7 +216,8 @@ impl Network {
             Some(4) => (quick, Fate::Busy),
             Some(5) => (up_to(deadline), Fate::Answered),
             _ => (quick, Fate::Answered),
-        }
+        };
+        (arrival, fate, back)
     }
 
     /// Sends a request of `node`; `effect` happens at the service, perhaps late, perhaps never.
@@ -192,8 +225,8 @@ impl Network {
     /// # Errors
     /// [`Lost`] says what the caller may conclude.
     pub async fn call<T: Send + 'static>(
-        self: &std::sync::Arc<Self>,
-        node: &str,
+        self: &Arc<Self>,
+        node: NodeNumber,
         service: Service,
         deadline: Duration,
         effect: impl FnOnce() -> T + Send + 'static,
@@ -202,44 +235,53 @@ impl Network {
             sleep(CONNECT.min(deadline)).await;
             return Err(Lost::NotSent);
         }
-        let (arrival, fate) = self.plan(service, deadline);
-        let (answer, heard) = oneshot::channel();
-        let (network, sender) = (self.clone(), node.to_owned());
-        let back = self.message_delay();
-        let (effective, answered) = (!matches!(fate, Fate::LostBefore | Fate::Busy), matches!(fate, Fate::Answered));
-        if effective {
-            tokio::spawn(async move {
-                sleep(arrival).await;
-                if service == Service::Store
-                    && let Some(until) = network.store_stands_until()
-                {
-                    sleep_until(until).await;
-                }
-                let result = effect();
-                sleep(back).await;
-                if answered && network.reaches(&sender, service) {
-                    // A caller that gave up hears nothing.
-                    let _ = answer.send(result);
-                }
-            });
-        }
-        match fate {
-            Fate::Busy => {
-                sleep(arrival).await;
-                Err(Lost::Busy)
+        let (arrival, fate, back) = self.plan(node, service, deadline);
+        let silence = match fate {
+            Fate::Answered | Fate::AnswerLost => {
+                let heard = self.send(node, service, (arrival, back), matches!(fate, Fate::Answered), effect);
+                return timeout(deadline, answer_or_silence(heard)).await.map_err(|_| Lost::Unknown);
             }
             Fate::Reset(after) => {
-                sleep(after).await;
-                Err(Lost::Unknown)
+                // The effect comes all the same; nobody waits for it.
+                drop(self.send(node, service, (arrival, back), false, effect));
+                (after, Lost::Unknown)
             }
-            Fate::LostBefore => {
-                sleep(deadline).await;
-                Err(Lost::Unknown)
+            Fate::Busy => (arrival, Lost::Busy),
+            Fate::LostBefore => (deadline, Lost::Unknown),
+        };
+        sleep(silence.0).await;
+        Err(silence.1)
+    }
+
+    /// Puts a request on its way: its effect comes after the first time, its answer after the second.
+    fn send<T: Send + 'static>(
+        self: &Arc<Self>,
+        node: NodeNumber,
+        service: Service,
+        (arrival, back): (Duration, Duration),
+        answered: bool,
+        effect: impl FnOnce() -> T + Send + 'static,
+    ) -> oneshot::Receiver<T> {
+        let (answer, heard) = oneshot::channel();
+        let network = self.clone();
+        tokio::spawn(async move {
+            sleep(arrival).await;
+            if service == Service::Store
+                && let Some(until) = network.store_stands_until()
+            {
+                sleep_until(until).await;
             }
-            Fate::Answered | Fate::AnswerLost => {
-                timeout(deadline, answer_or_silence(heard)).await.map_err(|_| Lost::Unknown)
+            let result = effect();
+            if !answered || answer.is_closed() {
+                return;
             }
-        }
+            sleep(back).await;
+            if network.reaches(node, service) {
+                // A caller that gave up hears nothing.
+                let _ = answer.send(result);
+            }
+        });
+        heard
     }
 }
 
@@ -248,11 +290,5 @@ async fn answer_or_silence<T>(heard: oneshot::Receiver<T>) -> T {
     match heard.await {
         Ok(answer) => answer,
         Err(_) => std::future::pending().await,
-    }
-}
-
-impl std::fmt::Display for Service {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.name())
     }
 }

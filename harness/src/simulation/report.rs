@@ -3,7 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::chronicle::Coverage;
+use super::chronicle::TAKEOVER;
+use super::coverage::{Coverage, Topic};
 use crate::checks::Violation;
 
 /// A seed whose schedule broke an invariant.
@@ -56,9 +57,51 @@ impl Report {
         self.facts += other.facts;
         self.broken.extend(other.broken);
         self.failed.extend(other.failed);
-        for (kind, count) in other.coverage {
-            *self.coverage.entry(kind).or_default() += count;
+        self.coverage.merge(&other.coverage);
+    }
+}
+
+/// How many of the rarest kinds are shown of a topic.
+const RAREST: usize = 3;
+
+impl Report {
+    /// What a schedule contains on average, and what was never reached.
+    fn show_coverage(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let coverage = &self.coverage;
+        let each = |count: u64| count as f64 / self.schedules.max(1) as f64;
+        let (mounts, mounted) = (coverage.total(Topic::Mount), coverage.of(Topic::Mount, "ok"));
+        writeln!(
+            f,
+            "a schedule on average: {:.0} s, {:.1} Mounts ({:.1} of them granted), {:.1} Unmounts, {:.1} takeovers, {:.1} faults, {:.1} lost requests",
+            self.simulated.as_secs_f64() / self.schedules.max(1) as f64,
+            each(mounts),
+            each(mounted),
+            each(coverage.total(Topic::Unmount) + coverage.total(Topic::DockerCp)),
+            each(coverage.of(Topic::Step, TAKEOVER)),
+            each(coverage.total(Topic::Fault)),
+            each(coverage.total(Topic::Store) + coverage.total(Topic::Array)),
+        )?;
+        for topic in Topic::KNOWN {
+            let (all, never) = (topic.everything(), coverage.never(topic));
+            write!(f, "  {:<13} {:>2} of {:>2} kinds", topic.words(), all.len() - never.len(), all.len())?;
+            let rarest: Vec<String> =
+                coverage.rarest(topic, RAREST).iter().map(|(name, count)| format!("{name} {count}")).collect();
+            if !rarest.is_empty() {
+                write!(f, "; rarest: {}", rarest.join(", "))?;
+            }
+            writeln!(f)?;
+            if !never.is_empty() {
+                writeln!(f, "                NEVER: {}", never.join(", "))?;
+            }
         }
+        Ok(())
+    }
+
+    /// Every kind that was counted, topic by topic.
+    #[must_use]
+    pub fn coverage_table(&self) -> String {
+        let rows = self.coverage.all().map(|(topic, name, count)| format!("  {count:>9}  {}: {name}\n", topic.words()));
+        rows.collect()
     }
 }
 
@@ -70,9 +113,7 @@ impl fmt::Display for Report {
             f,
             "{schedules} schedules, {per_second:.0} per second, {hours:.1} simulated hours, {facts} facts checked"
         )?;
-        for (kind, count) in &self.coverage {
-            writeln!(f, "  {count:>9}  {kind}")?;
-        }
+        self.show_coverage(f)?;
         for (seed, reason) in &self.failed {
             writeln!(f, "seed {seed} did not run: {reason}")?;
         }

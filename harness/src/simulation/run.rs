@@ -8,11 +8,13 @@ use std::time::Duration;
 use hpe3par_docker_plugin::array::Wwn;
 use hpe3par_docker_plugin::fencing::mutants::{Defects, Mutant};
 
-use super::chronicle::Coverage;
 use super::clients::Clients;
 use super::closing;
+use super::coverage::Coverage;
+use super::decisions::Decisions;
 use super::nemesis::{self, SimulationHook};
 use super::report::{BrokenSeed, Report};
+use super::script::Script;
 use super::swarm::{NODES, Swarm};
 use super::world::{World, WorldError};
 use crate::checks::{Fact, Violation};
@@ -78,12 +80,30 @@ pub struct Trace {
     pub recording: Recording,
 }
 
-struct Outcome {
+/// What one run came to.
+pub(super) struct Outcome {
     facts: Vec<Fact>,
     names: BTreeMap<Wwn, String>,
-    violations: Vec<Violation>,
+    pub(super) violations: Vec<Violation>,
     coverage: Coverage,
     simulated: Duration,
+}
+
+/// One schedule: everything that is drawn from a seed.
+#[derive(Debug, Clone)]
+pub(super) struct Schedule {
+    pub(super) seed: u64,
+    pub(super) swarm: Swarm,
+    pub(super) script: Script,
+}
+
+impl Schedule {
+    /// The schedule of a seed.
+    pub(super) fn draw(seed: u64) -> Self {
+        let swarm = Swarm::draw(seed);
+        let script = Script::draw(seed, &swarm);
+        Self { seed, swarm, script }
+    }
 }
 
 /// Runs one seed and keeps its whole time line.
@@ -91,13 +111,22 @@ struct Outcome {
 /// # Errors
 /// [`WorldError`] is a defect of the simulation.
 pub fn simulate_one(seed: u64, options: &Options) -> Result<Trace, WorldError> {
-    let outcome = run(seed, options, true)?;
+    trace(&Schedule::draw(seed), options)
+}
+
+/// Runs a schedule and keeps its whole time line.
+pub(super) fn trace(schedule: &Schedule, options: &Options) -> Result<Trace, WorldError> {
+    let outcome = Decisions::listen(|decisions| {
+        let mut outcome = run(schedule, options, true)?;
+        outcome.coverage.merge(&decisions.take());
+        Ok::<_, WorldError>(outcome)
+    })?;
     let lines: Vec<String> = outcome.facts.iter().map(Fact::to_string).collect();
     let hash = lines.iter().fold(FNV_OFFSET, |hash, line| fnv(fnv(hash, line.as_bytes()), b"\n"));
     let Outcome { facts, names, violations, coverage, simulated } = outcome;
     let nodes = NODES.map(str::to_owned).to_vec();
     let recording = Recording { nodes, names, facts, ..Recording::default() };
-    Ok(Trace { seed, lines, hash, violations, coverage, simulated, recording })
+    Ok(Trace { seed: schedule.seed, lines, hash, violations, coverage, simulated, recording })
 }
 
 /// Runs a range of seeds, one after the other, on this thread.
@@ -105,16 +134,19 @@ pub fn simulate_one(seed: u64, options: &Options) -> Result<Trace, WorldError> {
 pub fn simulate(seeds: RangeInclusive<u64>, options: &Options) -> Report {
     let begin = std::time::Instant::now();
     let mut report = Report::default();
-    for seed in seeds {
-        match run(seed, options, false) {
-            Ok(outcome) => add(&mut report, seed, outcome, options),
-            Err(error) => report.failed.push((seed, error.to_string())),
+    Decisions::listen(|decisions| {
+        for seed in seeds {
+            match run(&Schedule::draw(seed), options, false) {
+                Ok(outcome) => add(&mut report, seed, outcome, options),
+                Err(error) => report.failed.push((seed, error.to_string())),
+            }
+            report.schedules += 1;
+            if options.stop_after > 0 && report.broken.len() >= options.stop_after {
+                break;
+            }
         }
-        report.schedules += 1;
-        if options.stop_after > 0 && report.broken.len() >= options.stop_after {
-            break;
-        }
-    }
+        report.coverage.merge(&decisions.take());
+    });
     report.elapsed = begin.elapsed();
     report
 }
@@ -122,9 +154,7 @@ pub fn simulate(seeds: RangeInclusive<u64>, options: &Options) -> Report {
 fn add(report: &mut Report, seed: u64, outcome: Outcome, options: &Options) {
     report.facts += outcome.facts.len() as u64;
     report.simulated += outcome.simulated;
-    for (kind, count) in outcome.coverage {
-        *report.coverage.entry(kind).or_default() += count;
-    }
+    report.coverage.merge(&outcome.coverage);
     if outcome.violations.is_empty() {
         return;
     }
@@ -133,19 +163,20 @@ fn add(report: &mut Report, seed: u64, outcome: Outcome, options: &Options) {
     report.broken.push(BrokenSeed { seed, violations });
 }
 
-fn run(seed: u64, options: &Options, notes: bool) -> Result<Outcome, WorldError> {
+/// Runs a schedule in a world of its own.
+pub(super) fn run(schedule: &Schedule, options: &Options, notes: bool) -> Result<Outcome, WorldError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     let runtime = runtime.map_err(|error| WorldError::of(&error))?;
     runtime.block_on(async {
-        let world = World::build(seed, Swarm::draw(seed), options.defects(), notes)?;
+        let world = World::build(schedule.seed, schedule.swarm.clone(), options.defects(), notes)?;
         tokio::select! {
             biased;
-            () = play(&world, seed) => {}
+            () = play(&world, &schedule.script) => {}
             () = watchdog(&world) => return Err(WorldError::of(&"it goes round in circles")),
         }
         let simulated = world.start.elapsed();
         let (facts, violations, coverage) = world.chronicle.close();
-        let names = world.volumes.iter().map(|volume| (volume.wwn.clone(), volume.name.to_string())).collect();
+        let names = world.all_volumes().iter().map(|volume| (volume.wwn.clone(), volume.name.to_string())).collect();
         Ok(Outcome { facts, names, violations, coverage, simulated })
     })
 }
@@ -158,17 +189,19 @@ async fn watchdog(world: &World) {
 }
 
 /// The busy phase with faults, then the healed phase.
-async fn play(world: &Arc<World>, seed: u64) {
+async fn play(world: &Arc<World>, script: &Script) {
     let mut hooks = Vec::new();
     for (number, worker) in (1_u64..).zip(&world.workers) {
-        let hook = SimulationHook::new(worker, world.swarm.step_failures, seed.wrapping_mul(7).wrapping_add(number));
+        let hook =
+            SimulationHook::new(worker, world.swarm.step_failures, world.seed.wrapping_mul(7).wrapping_add(number));
         worker.node.set_hook(hook.clone());
         hooks.push(hook);
         worker.start_plugin();
     }
     let clients = Arc::new(Clients::default());
-    let acting: Vec<_> = (0..world.swarm.clients).map(|_| tokio::spawn(clients.clone().run(world.clone()))).collect();
-    let striking = tokio::spawn(nemesis::run(world.clone(), hooks.clone()));
+    let acting: Vec<_> =
+        script.clients.iter().map(|acts| tokio::spawn(clients.clone().run(world.clone(), acts.clone()))).collect();
+    let striking = tokio::spawn(nemesis::run(world.clone(), script.strikes.clone(), hooks.clone()));
     tokio::time::sleep(world.swarm.busy_time).await;
     striking.abort();
     closing::heal(world, &hooks);

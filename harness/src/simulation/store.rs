@@ -11,7 +11,8 @@ use hpe3par_docker_plugin::store::{
 use tokio::time::{Instant, sleep_until};
 
 use super::chronicle::Chronicle;
-use super::network::{Lost, Network, Service};
+use super::coverage::Topic;
+use super::network::{Lost, Network, NodeNumber, Service};
 
 /// Longest time of a call, as the production adapter has one.
 const DEADLINE: Duration = Duration::from_secs(3);
@@ -21,7 +22,7 @@ const WATCH_LOST: Duration = Duration::from_secs(4);
 /// The store as one node sees it.
 #[derive(Clone)]
 pub struct SimulatedStore {
-    node: String,
+    node: NodeNumber,
     store: MemoryStore,
     network: Arc<Network>,
     chronicle: Arc<Chronicle>,
@@ -30,8 +31,8 @@ pub struct SimulatedStore {
 impl SimulatedStore {
     /// The store as `node` reaches it.
     #[must_use]
-    pub fn new(node: &str, store: MemoryStore, network: Arc<Network>, chronicle: Arc<Chronicle>) -> Self {
-        Self { node: node.to_owned(), store, network, chronicle }
+    pub fn new(node: NodeNumber, store: MemoryStore, network: Arc<Network>, chronicle: Arc<Chronicle>) -> Self {
+        Self { node, store, network, chronicle }
     }
 
     async fn call<T: Send + 'static>(
@@ -40,10 +41,10 @@ impl SimulatedStore {
         effect: impl FnOnce(&MemoryStore) -> T + Send + 'static,
     ) -> Result<T, StoreError> {
         let store = self.store.clone();
-        match self.network.call(&self.node, Service::Store, DEADLINE, move || effect(&store)).await {
+        match self.network.call(self.node, Service::Store, DEADLINE, move || effect(&store)).await {
             Ok(answer) => Ok(answer),
             Err(lost) => {
-                self.chronicle.count(&format!("store: {lost:?}"));
+                self.chronicle.count(Topic::Store, lost.name());
                 Err(unavailable(operation(), lost))
             }
         }
@@ -87,7 +88,7 @@ impl MetadataStore for SimulatedStore {
         let wanted = prefix.to_owned();
         let watch = self.call(|| format!("watch {prefix}"), move |store| store.subscribe(&wanted, after)).await??;
         Ok(Box::new(SimulatedWatch {
-            node: self.node.clone(),
+            node: self.node,
             network: self.network.clone(),
             watch,
             arriving: None,
@@ -110,7 +111,7 @@ impl MetadataStore for SimulatedStore {
 
 /// A watch over the network: deaf while the way is cut, broken when that lasts.
 struct SimulatedWatch {
-    node: String,
+    node: NodeNumber,
     network: Arc<Network>,
     watch: MemoryWatch,
     arriving: Option<(Instant, WatchEvent)>,
@@ -122,7 +123,7 @@ impl Watch for SimulatedWatch {
     async fn next(&mut self) -> Result<WatchEvent, StoreError> {
         loop {
             let changed = self.network.changed.notified();
-            if self.network.reaches(&self.node, Service::Store) {
+            if self.network.reaches(self.node, Service::Store) {
                 self.silent_since = None;
             } else {
                 let since = *self.silent_since.get_or_insert_with(Instant::now);
@@ -147,7 +148,7 @@ impl Watch for SimulatedWatch {
                 () = changed => {}
                 event = self.watch.next() => {
                     let stands = self.network.store_stands_until().unwrap_or_else(Instant::now);
-                    self.arriving = Some((stands + self.network.message_delay(), event?));
+                    self.arriving = Some((stands + self.network.message_delay(self.node, Service::Store), event?));
                 }
             }
         }

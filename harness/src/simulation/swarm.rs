@@ -5,6 +5,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use hpe3par_docker_plugin::fencing::ConflictPolicy;
 use hpe3par_emulator::array::InflightPolicy;
 
 use crate::node::{NodeOptions, Random};
@@ -56,11 +57,17 @@ pub enum FaultKind {
     CliDown,
     /// The store stands still.
     StoreFreeze,
+    /// Somebody unmounts a volume on the node by hand.
+    UnmountByHand,
+    /// Somebody mounts the device of a volume on the node at another place, by hand.
+    MountByHand,
+    /// Somebody exports a volume to a host that is no node of the cluster, by hand.
+    ExportByHand,
 }
 
 impl FaultKind {
     /// All kinds.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::PluginCrash,
         Self::CrashAtStep,
         Self::Freeze,
@@ -73,7 +80,41 @@ impl FaultKind {
         Self::WsapiDown,
         Self::CliDown,
         Self::StoreFreeze,
+        Self::UnmountByHand,
+        Self::MountByHand,
+        Self::ExportByHand,
     ];
+
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::PluginCrash => "PluginCrash",
+            Self::CrashAtStep => "CrashAtStep",
+            Self::Freeze => "Freeze",
+            Self::PowerCycle => "PowerCycle",
+            Self::Reboot => "Reboot",
+            Self::SanCut => "SanCut",
+            Self::StoreCut => "StoreCut",
+            Self::WsapiCut => "WsapiCut",
+            Self::CliCut => "CliCut",
+            Self::WsapiDown => "WsapiDown",
+            Self::CliDown => "CliDown",
+            Self::StoreFreeze => "StoreFreeze",
+            Self::UnmountByHand => "UnmountByHand",
+            Self::MountByHand => "MountByHand",
+            Self::ExportByHand => "ExportByHand",
+        }
+    }
+}
+
+/// Content of a volume that its record does not expect: nobody may mount it, or write to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unexpected {
+    /// The record says that the volume was never formatted, and there is data on it.
+    ForeignData,
+    /// The record says that the volume was formatted, and it is blank.
+    NoFilesystem,
 }
 
 /// The plan of one seed.
@@ -97,8 +138,16 @@ pub struct Swarm {
     pub removal_anomalies: u64,
     /// Such a removal may also leave an active VLUN behind without its template.
     pub partial_removals: bool,
+    /// What a Mount does when another node owns the volume.
+    pub conflict: ConflictPolicy,
+    /// Takeovers within the takeover window after which a living owner is left alone.
+    pub takeover_limit: usize,
     /// Seconds a Mount waits for another owner.
     pub conflict_delay: u64,
+    /// One more volume comes and goes: it is created and removed during the run.
+    pub comes_and_goes: bool,
+    /// One more volume holds what its record does not expect.
+    pub unexpected: Option<Unexpected>,
     /// Patience of a client with a Mount.
     pub client_patience: Duration,
     /// Faults that may happen.
@@ -131,22 +180,32 @@ impl Swarm {
         let faults = draw_faults(&mut random);
         let (inflight, settling, settle_delay) = draw_inflight(&mut random);
         let node = draw_node(&mut random, seed);
+        let (conflict, takeover_limit) = draw_conflict(&mut random);
+        let unexpected = match random.below(20) {
+            0 => Some(Unexpected::ForeignData),
+            1 => Some(Unexpected::NoFilesystem),
+            _ => None,
+        };
         Self {
             volumes: 1 + usize::from(random.percent(35)),
             clients: 1 + usize::try_from(random.below(3)).unwrap_or(0),
-            busy_time: secs(30 + random.below(40)),
+            busy_time: secs(14 + random.below(24)),
             one_host: random.percent(50),
             inflight,
             settling,
             settle_delay,
             removal_anomalies: if random.percent(30) { 15 } else { 0 },
             partial_removals: false,
+            conflict,
+            takeover_limit,
+            comes_and_goes: random.percent(30),
+            unexpected,
             conflict_delay: *random.pick(&[0, 0, 1, 3, 8]).unwrap_or(&0),
             client_patience: *random.pick(&[secs(8), secs(25), secs(110)]).unwrap_or(&secs(110)),
-            fault_pause: ms(300)..=secs(1 + random.below(12)),
-            fault_length: ms(200)..=secs(*random.pick(&[2, 6, 15, 90]).unwrap_or(&6)),
-            client_pause: ms(100)..=secs(2 + random.below(8)),
-            append_pause: ms(20)..=ms(300 + random.below(3_000)),
+            fault_pause: ms(200)..=ms(1_000 + random.below(9_000)),
+            fault_length: ms(200)..=secs(*random.pick(&[1, 3, 8, 30]).unwrap_or(&6)),
+            client_pause: ms(20)..=ms(500 + random.below(4_000)),
+            append_pause: ms(20)..=ms(300 + random.below(2_000)),
             store: draw_odds(&mut random, 6),
             array: draw_odds(&mut random, 12),
             step_failures: if random.percent(35) { 1 + random.below(15) } else { 0 },
@@ -156,11 +215,21 @@ impl Swarm {
     }
 }
 
+/// Mostly takeovers without end, so that there are many.
+fn draw_conflict(random: &mut Random) -> (ConflictPolicy, usize) {
+    let conflict = match random.below(12) {
+        0 => ConflictPolicy::Refuse,
+        1 => ConflictPolicy::StealIfDead,
+        _ => ConflictPolicy::Steal,
+    };
+    (conflict, if random.percent(15) { 2 } else { 1_000 })
+}
+
 fn draw_faults(random: &mut Random) -> Vec<FaultKind> {
-    if random.percent(8) {
+    if random.percent(12) {
         return Vec::new();
     }
-    let share = 15 + random.below(60);
+    let share = 10 + random.below(50);
     FaultKind::ALL.into_iter().filter(|_| random.percent(share)).collect()
 }
 

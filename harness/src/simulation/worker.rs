@@ -9,23 +9,30 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use hpe3par_docker_plugin::array::CpgName;
 use hpe3par_docker_plugin::docker::driver::VolumeDriver as _;
-use hpe3par_docker_plugin::docker::operations::{Operation, Operations};
+use hpe3par_docker_plugin::docker::operations::{Answer, Operation, Operations};
 use hpe3par_docker_plugin::fencing::mutants::Defects;
 use hpe3par_docker_plugin::fencing::{Backend, Driver, DriverParts, Me, Policy};
-use hpe3par_docker_plugin::node::registration::{Registrant, Registration};
+use hpe3par_docker_plugin::membership;
+use hpe3par_docker_plugin::node::registration::Registration;
 use hpe3par_docker_plugin::node::{Filesystem, MountPrefix, Node as _, NodeId};
 use hpe3par_docker_plugin::store::MetadataStore;
 use hpe3par_docker_plugin::store::journal_memory::MemoryJournal;
 use hpe3par_docker_plugin::tasks::Tasks;
+use hpe3par_docker_plugin::volume::mount::{Caller, Mounted};
 use hpe3par_docker_plugin::volume::names::{VolumeId, VolumeName};
+use hpe3par_docker_plugin::volume::options::CreateOptions;
 use hpe3par_docker_plugin::volume::service::{Deadlines, NewVolumeDefaults, ServiceParts, VolumeService};
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
 use super::array::SimulatedArray;
 use super::chronicle::Chronicle;
+use super::coverage::Topic;
 use super::store::SimulatedStore;
 use crate::node::{Gate, Moment, Random, SimulatedNode};
+
+/// Pause before a program that could not start is started again.
+const START_AGAIN: Duration = Duration::from_secs(1);
 
 /// Section of the configuration all volumes belong to.
 pub const BACKEND: &str = "DEFAULT";
@@ -121,7 +128,11 @@ impl Worker {
 
     /// Writes down that the plugin dies at a step.
     pub fn note_crash(&self, step: &'static str, moment: Moment) {
-        self.chronicle.count(&format!("crash at {step} {moment:?}"));
+        let when = match moment {
+            Moment::Before => "before",
+            Moment::After => "after",
+        };
+        self.chronicle.count(Topic::CrashPoint, &format!("{when} {step}"));
         self.chronicle.note(&self.name, || format!("plugin dies at {step}, {moment:?} its effect"));
     }
 
@@ -153,37 +164,30 @@ impl Worker {
         self.start_plugin();
     }
 
-    /// From start to service, as the production program does it, then reconciliation for ever.
+    /// From start to service, as the production program does it.
     async fn run_plugin(self: Arc<Self>, gate: Gate) {
         let facts = loop {
             match self.node.facts().await {
                 Ok(facts) => break facts,
-                Err(_) => sleep(Duration::from_secs(1)).await,
+                Err(_) => sleep(START_AGAIN).await,
             }
         };
-        let node_id = NodeId::new(&self.name);
-        let driver = Arc::new(Driver::new(self.driver_parts(Me { node: node_id.clone(), boot: facts.boot.clone() })));
-        if driver.load_journal().await.is_err() {
-            return;
-        }
+        let me = Me { node: NodeId::new(&self.name), boot: facts.boot.clone() };
+        let driver = Arc::new(Driver::new(self.driver_parts(me)));
         let store: Arc<dyn MetadataStore> = Arc::new(self.parts.store.clone());
-        let alarm = driver.identity_alarm();
-        let report = Arc::new(move |reason| alarm.set(reason));
-        let registrant = Registrant { node: node_id, facts };
+        let tasks = PluginTasks(gate.clone());
         let registration = loop {
-            match Registration::open(store.clone(), &PluginTasks(gate.clone()), registrant.clone(), report.clone())
-                .await
-            {
+            match membership::join(&driver, store.clone(), &tasks, facts.clone()).await {
                 Ok(registration) => break registration,
-                Err(_) => sleep(Duration::from_secs(1)).await,
+                // The program ends, and systemd starts it again.
+                Err(_) => sleep(START_AGAIN).await,
             }
         };
-        let service = Arc::new(VolumeService::new(self.service_parts(driver.clone(), store)));
+        let service = Arc::new(VolumeService::new(self.service_parts(driver, store)));
         if let Some(plugin) = self.plugin().as_mut().filter(|_| !gate.is_ended()) {
             plugin.service = Some(service);
             plugin.registration = Some(registration);
         }
-        driver.run_reconcile().await;
     }
 
     fn driver_parts(&self, me: Me) -> DriverParts {
@@ -253,20 +257,37 @@ impl Worker {
         answer.await.map(|_| ())
     }
 
-    async fn ask<W>(
-        &self,
-        operation: Operation,
-        patience: Duration,
-        work: W,
-    ) -> Result<Option<hpe3par_docker_plugin::volume::mount::Mounted>, String>
+    /// Asks the plugin to create a volume with the default options.
+    ///
+    /// # Errors
+    /// What the plugin said, or why there was no answer.
+    pub async fn create(&self, name: &VolumeName, patience: Duration) -> Result<(), String> {
+        let operation = Operation::Create { name: name.clone(), options: String::new() };
+        let name = name.clone();
+        let answer = self.ask(operation, patience, move |service, _| {
+            let name = name.clone();
+            async move { service.create(name, CreateOptions::default()).await.map(|()| None) }.boxed()
+        });
+        answer.await.map(|_| ())
+    }
+
+    /// Asks the plugin to remove a volume.
+    ///
+    /// # Errors
+    /// What the plugin said, or why there was no answer.
+    pub async fn remove(&self, name: &VolumeName, patience: Duration) -> Result<(), String> {
+        let operation = Operation::Remove { name: name.clone() };
+        let name = name.clone();
+        let answer = self.ask(operation, patience, move |service, _| {
+            let name = name.clone();
+            async move { service.remove(name).await.map(|()| None) }.boxed()
+        });
+        answer.await.map(|_| ())
+    }
+
+    async fn ask<W>(&self, operation: Operation, patience: Duration, work: W) -> Result<Option<Mounted>, String>
     where
-        W: Fn(
-                Arc<VolumeService>,
-                hpe3par_docker_plugin::volume::mount::Caller,
-            ) -> BoxFuture<'static, hpe3par_docker_plugin::docker::operations::Answer>
-            + Send
-            + Sync
-            + 'static,
+        W: Fn(Arc<VolumeService>, Caller) -> BoxFuture<'static, Answer> + Send + Sync + 'static,
     {
         let running =
             self.plugin().as_ref().and_then(|p| Some((p.gate.clone(), p.service.clone()?, p.operations.clone())));

@@ -1,48 +1,35 @@
 //! The world of one seed: store, array, network, nodes and volumes, on one thread in virtual time.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use hpe3par_docker_plugin::array::Wwn;
 use hpe3par_docker_plugin::fencing::Policy;
 use hpe3par_docker_plugin::fencing::mutants::Defects;
+use hpe3par_docker_plugin::store::keys;
 use hpe3par_docker_plugin::store::memory::MemoryStore;
-use hpe3par_docker_plugin::store::{Change, Transaction, keys};
 use hpe3par_docker_plugin::tasks::TokioTasks;
-use hpe3par_docker_plugin::volume::names::{ArrayVolumeName, VolumeId, VolumeName, array_host_name};
-use hpe3par_docker_plugin::volume::record::{Format, VolumeRecord};
+use hpe3par_docker_plugin::volume::names::{VolumeId, VolumeName, array_host_name};
+use hpe3par_docker_plugin::volume::record::VolumeRecord;
 use hpe3par_emulator::Emulator;
-use hpe3par_emulator::array::{ArrayConfig, CreateHost, CreateVlun, CreateVolume, PolicyChange};
+use hpe3par_emulator::array::ArrayConfig;
 use tokio::time::Instant;
 
 use super::array::SimulatedArray;
+use super::by_hand::STRANGER;
 use super::chronicle::Chronicle;
 use super::network::Network;
 use super::store::SimulatedStore;
 use super::swarm::{NODES, Swarm};
+use super::volumes::{BYSTANDER, SimulatedVolume, VolumeMaker};
 use super::watched_fabric::WatchedFabric;
-use super::worker::{BACKEND, PluginParts, Worker};
+use super::worker::{PluginParts, Worker};
 use crate::checks::{ExportRule, Rules};
-use crate::node::{EmulatedFabric, MachineIdentity, NodeOptions, NodeWorld, Random, SimulatedNode};
+use crate::node::{EmulatedFabric, MachineIdentity, NodeOptions, NodeWorld, SimulatedNode};
 
-/// Size of a volume of the simulation in MiB; the log never grows that long.
-const VOLUME_MIB: i64 = 1_024;
-/// LUN number of the volume nobody may touch.
-const BYSTANDER_LUN: i64 = 900;
-
-/// A volume in play.
-#[derive(Debug, Clone)]
-pub struct SimulatedVolume {
-    /// Docker name.
-    pub name: VolumeName,
-    /// Id.
-    pub id: VolumeId,
-    /// Name on the array.
-    pub array_name: ArrayVolumeName,
-    /// WWN.
-    pub wwn: Wwn,
-}
+/// Name of the volume that is created and removed during a run.
+const COMES_AND_GOES: &str = "comes-and-goes";
 
 /// Everything of one run.
 pub struct World {
@@ -62,7 +49,12 @@ pub struct World {
     pub workers: Vec<Arc<Worker>>,
     /// The volumes in play.
     pub volumes: Vec<SimulatedVolume>,
-    random: Mutex<Random>,
+    /// A volume that holds what its record does not expect.
+    pub unexpected: Option<SimulatedVolume>,
+    /// Name of the volume that is created and removed during the run.
+    pub coming_and_going: VolumeName,
+    /// The seed.
+    pub seed: u64,
 }
 
 /// Why a world could not be built: a defect of the simulation itself.
@@ -78,7 +70,7 @@ impl WorldError {
     }
 }
 
-fn built<T, E: std::fmt::Display>(result: Result<T, E>) -> Result<T, WorldError> {
+pub(super) fn built<T, E: std::fmt::Display>(result: Result<T, E>) -> Result<T, WorldError> {
     result.map_err(|error| WorldError(error.to_string()))
 }
 
@@ -92,22 +84,25 @@ impl World {
         let config = ArrayConfig { seed, inflight: swarm.inflight, ..ArrayConfig::default() };
         let emulator = Emulator::with_clock(config, move || start.elapsed());
         let store = MemoryStore::with_least_lease(Duration::from_secs(2));
-        let mut random = Random::new(seed, "world");
-        let mut volumes = Vec::new();
-        for number in 1..=swarm.volumes {
-            volumes.push(make_volume(number, &swarm, &emulator, &store, &mut random)?);
-        }
-        let bystander = make_bystander(&emulator)?;
-        let mut wwns: BTreeMap<String, Wwn> =
-            volumes.iter().map(|volume| (volume.array_name.to_string(), volume.wwn.clone())).collect();
+        let mut maker = VolumeMaker::new(seed, &emulator, &store, swarm.one_host);
+        maker.make_stranger()?;
+        let volumes = (1..=swarm.volumes).map(|number| maker.make(number)).collect::<Result<Vec<_>, _>>()?;
+        let unexpected = swarm.unexpected.map(|content| maker.make_unexpected(content)).transpose()?;
+        let bystander = maker.make_bystander()?;
+        let mut wwns: BTreeMap<String, Wwn> = volumes
+            .iter()
+            .chain(&unexpected)
+            .map(|volume| (volume.array_name.to_string(), volume.wwn.clone()))
+            .collect();
         wwns.insert(BYSTANDER.to_owned(), bystander.clone());
-        let rules = rules(&swarm, bystander);
+        let rules = rules(&swarm, bystander, unexpected.as_ref().map(|volume| volume.wwn.clone()));
         let chronicle = Arc::new(Chronicle::new(emulator.clone(), start, &rules, wwns, notes));
         let network = Arc::new(Network::new(seed, swarm.store.clone(), swarm.array.clone()));
         let fabric = EmulatedFabric::new(emulator.clone(), swarm.settling.clone(), seed);
         let fabric = Arc::new(WatchedFabric::new(fabric, chronicle.clone()));
         let mut workers = Vec::new();
-        for (number, name) in (1_u64..).zip(NODES) {
+        for (index, name) in NODES.into_iter().enumerate() {
+            let number = index as u64 + 1;
             let world = NodeWorld {
                 fabric: fabric.clone(),
                 tasks: Arc::new(TokioTasks),
@@ -117,20 +112,61 @@ impl World {
             let options = NodeOptions { seed: seed.wrapping_mul(31).wrapping_add(number), ..swarm.node.clone() };
             let node = SimulatedNode::new(MachineIdentity::named(name), options, world);
             let parts = PluginParts {
-                store: SimulatedStore::new(name, store.clone(), network.clone(), chronicle.clone()),
-                array: SimulatedArray::new(name, emulator.clone(), network.clone(), chronicle.clone(), &swarm),
+                store: SimulatedStore::new(index, store.clone(), network.clone(), chronicle.clone()),
+                array: SimulatedArray::new(index, emulator.clone(), network.clone(), chronicle.clone(), &swarm),
                 policy: policy(&swarm),
                 defects,
             };
             workers.push(Worker::new(node, parts, chronicle.clone(), seed.wrapping_add(number)));
         }
-        let random = Mutex::new(random);
-        Ok(Arc::new(Self { swarm, start, store, emulator, network, chronicle, workers, volumes, random }))
+        let coming_and_going = built(VolumeName::of_existing(COMES_AND_GOES.to_owned()))?;
+        Ok(Arc::new(Self {
+            swarm,
+            start,
+            store,
+            emulator,
+            network,
+            chronicle,
+            workers,
+            volumes,
+            unexpected,
+            coming_and_going,
+            seed,
+        }))
     }
 
-    /// The world's own random numbers: what clients and faults do.
-    pub fn random(&self) -> MutexGuard<'_, Random> {
-        self.random.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The volume that an index of the script means now: mostly one of those in play, sometimes another, if there is one.
+    #[must_use]
+    pub fn volume_at(&self, index: usize) -> Option<SimulatedVolume> {
+        match index % 10 {
+            0 if self.unexpected.is_some() => self.unexpected.clone(),
+            1..4 if self.swarm.comes_and_goes => self.came(),
+            _ => self.volumes.get(index % self.volumes.len()).cloned(),
+        }
+    }
+
+    /// Every volume that has a WWN now.
+    #[must_use]
+    pub fn all_volumes(&self) -> Vec<SimulatedVolume> {
+        self.volumes.iter().chain(&self.unexpected).cloned().chain(self.came()).collect()
+    }
+
+    /// The volume that comes and goes, if it is there.
+    fn came(&self) -> Option<SimulatedVolume> {
+        let name = &self.coming_and_going;
+        let id = self.store.read(&keys::volume_name(name.as_str()))?;
+        let id: VolumeId = std::str::from_utf8(&id.value).ok()?.parse().ok()?;
+        let key = keys::volume(id);
+        let record = self.store.read(&key)?;
+        let first_record = record.value.clone();
+        let record = VolumeRecord::from_json(&key, &record.value).ok()?;
+        Some(SimulatedVolume {
+            name: name.clone(),
+            id,
+            array_name: record.array_name.clone(),
+            wwn: record.wwn?,
+            first_record,
+        })
     }
 
     /// The record of a volume as the store has it, past the network.
@@ -142,9 +178,7 @@ impl World {
     }
 }
 
-const BYSTANDER: &str = "bystander";
-
-fn rules(swarm: &Swarm, bystander: Wwn) -> Rules {
+fn rules(swarm: &Swarm, bystander: Wwn, unexpected: Option<Wwn>) -> Rules {
     let node_of_host =
         NODES.iter().filter_map(|name| Some((array_host_name(name).ok()?.to_string(), (*name).to_owned())));
     Rules {
@@ -152,13 +186,16 @@ fn rules(swarm: &Swarm, bystander: Wwn) -> Rules {
         bystanders: BTreeSet::from([bystander]),
         node_of_host: node_of_host.collect(),
         exports_removed_by_hand: false,
+        strangers: BTreeSet::from([STRANGER.to_owned()]),
+        never_written: unexpected.into_iter().collect(),
     }
 }
 
 fn policy(swarm: &Swarm) -> Policy {
     Policy {
         conflict_delay: swarm.conflict_delay,
-        takeover_limit: 1_000,
+        conflict: swarm.conflict,
+        takeover_limit: swarm.takeover_limit,
         permit_validity: Duration::from_secs(20),
         unclaimed_hold: Duration::from_secs(15),
         revoke_patience: Duration::from_secs(20),
@@ -167,48 +204,4 @@ fn policy(swarm: &Swarm) -> Policy {
         burned_watch: Duration::from_secs(90),
         ..Policy::default()
     }
-}
-
-fn make_volume(
-    number: usize,
-    swarm: &Swarm,
-    emulator: &Emulator,
-    store: &MemoryStore,
-    random: &mut Random,
-) -> Result<SimulatedVolume, WorldError> {
-    let id = VolumeId(uuid::Uuid::from_u64_pair(random.draw(), random.draw()));
-    let name = built(VolumeName::of_existing(format!("volume-{number}")))?;
-    let array_name = ArrayVolumeName::for_volume(id);
-    let policies = swarm.one_host.then(|| PolicyChange { one_host: Some(true), ..PolicyChange::default() });
-    let body = CreateVolume { policies, ..CreateVolume::thin(array_name.as_str(), "FC_r6", VOLUME_MIB) };
-    built(emulator.with(|array, now| array.create_volume(now, &body)))?;
-    let wwn = built(emulator.with(|array, _| array.volume(array_name.as_str()).map(|volume| volume.wwn.to_string())))?;
-    let wwn: Wwn = built(wwn.parse())?;
-    let mut record = VolumeRecord::new(id, name.clone());
-    record.array_name = array_name.clone();
-    record.backend = BACKEND.to_owned();
-    record.size_gib = 1;
-    record.cpg = "FC_r6".parse().ok();
-    record.wwn = Some(wwn.clone());
-    record.format = Format::Unformatted;
-    let put = |key: String, value: Vec<u8>| Change::Put { key, value, lease: None };
-    let changes = vec![
-        put(keys::volume(id), record.to_json()),
-        put(keys::volume_name(name.as_str()), id.to_string().into_bytes()),
-    ];
-    built(store.transact(&Transaction { guards: Vec::new(), changes }))?;
-    Ok(SimulatedVolume { name, id, array_name, wwn })
-}
-
-/// A volume of somebody else, exported to the first node: nobody may touch it.
-fn make_bystander(emulator: &Emulator) -> Result<Wwn, WorldError> {
-    let host = built(array_host_name(NODES[0]))?;
-    let iqn = MachineIdentity::named(NODES[0]).iqn;
-    let made = emulator.with(|array, now| {
-        array.create_host(now, &CreateHost::iscsi(host.as_str(), &[iqn.as_str()]))?;
-        array.create_volume(now, &CreateVolume::thin(BYSTANDER, "FC_r6", VOLUME_MIB))?;
-        array.create_vlun(now, &CreateVlun::host_sees(BYSTANDER, BYSTANDER_LUN, host.as_str()))?;
-        array.volume(BYSTANDER).map(|volume| volume.wwn.to_string())
-    });
-    built(built(made)?.parse())
 }
