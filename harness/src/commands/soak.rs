@@ -28,7 +28,7 @@ pub(crate) struct Soak {
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u8).range(2..=16))]
     workers: u8,
     /// Volumes at a time, 1 to 32
-    #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u8).range(1..=32))]
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u8).range(1..=32))]
     volumes: u8,
     /// The array does not refuse to export a volume to two hosts: only the plugins keep them apart
     #[arg(long)]

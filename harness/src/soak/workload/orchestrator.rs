@@ -130,7 +130,7 @@ impl Orchestrator {
 
     /// Lets the container work for a while, or until its machine is lost.
     async fn dwell(&mut self, stay: &Stay) {
-        let until = Instant::now() + Duration::from_millis(700 + self.random.below(3_300));
+        let until = Instant::now() + Duration::from_millis(400 + self.random.below(2_600));
         while Instant::now() < until && !self.ending() && !stay.is_lost(&self.engines) {
             sleep(LOOK).await;
         }
@@ -188,17 +188,25 @@ impl Orchestrator {
             sleep(Duration::from_secs(2)).await;
             return Some(stay);
         }
-        self.take_over(volume, stay).await
+        let (lost, to_and_fro) = (stay.worker, self.random.percent(40));
+        let next = self.move_by_force(volume, stay).await?;
+        if !to_and_fro || next.worker == lost {
+            return Some(next);
+        }
+        // Back to where it came from, while that still stands still with a dirty cache: the request waits at its socket.
+        self.dwell(&next).await;
+        self.take_over(volume, next, lost).await
     }
 
-    /// The orchestrator thinks that the node is dead, which it is not.
+    /// The orchestrator thinks that the node is dead, rightly or not.
     async fn move_by_force(&mut self, volume: &Volume, stay: Stay) -> Option<Stay> {
-        self.take_over(volume, stay).await
+        let worker = self.some_worker(Some(stay.worker));
+        self.take_over(volume, stay, worker).await
     }
 
-    /// Mounts elsewhere without asking the first worker; that one is told afterwards.
-    async fn take_over(&mut self, volume: &Volume, stay: Stay) -> Option<Stay> {
-        let (worker, id) = (self.some_worker(Some(stay.worker)), self.engines.new_mount_id());
+    /// Mounts on another worker without asking the first one; that one is told afterwards.
+    async fn take_over(&mut self, volume: &Volume, stay: Stay, worker: usize) -> Option<Stay> {
+        let id = self.engines.new_mount_id();
         let mounted = self.mount(worker, volume, &id).await;
         let Some(mounted) = mounted else { return Some(stay) };
         self.measure_takeover(&stay, volume, &mounted);
