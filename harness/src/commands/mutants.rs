@@ -32,6 +32,9 @@ pub(crate) struct Mutants {
     /// Only this one
     #[arg(long, value_name = "NAME")]
     only: Option<Mutant>,
+    /// Only the defects of the protocol's core, which a scenario and a seed have to find
+    #[arg(long, conflicts_with = "only")]
+    core: bool,
     /// Seeds the simulation may take to find it
     #[arg(long, value_name = "N", default_value_t = 6000)]
     seeds: u64,
@@ -69,7 +72,11 @@ struct Found {
 
 impl Mutants {
     pub(crate) async fn run(self) -> Result<bool> {
-        let mutants: Vec<Mutant> = self.only.map_or_else(|| Mutant::ALL.to_vec(), |only| vec![only]);
+        let mutants: Vec<Mutant> = match self.only {
+            Some(only) => vec![only],
+            None if self.core => FOUND_BY_BOTH.to_vec(),
+            None => Mutant::ALL.to_vec(),
+        };
         let features = features(self.features.clone())?;
         // Says at once when this build has no mutants.
         options(mutants.first().copied(), 0)?;
