@@ -128,9 +128,11 @@ impl Nemesis {
             Fault::KillPlugin(_) => {
                 worker.kill_plugin().await?;
                 sleep(lasts).await;
-                let begun = Instant::now();
+                let (asked, begun) = (self.cast.clock.now(), Instant::now());
                 worker.start_plugin().await?;
-                self.figures.measure(Measure::PluginStart, begun.elapsed(), true);
+                let took = begun.elapsed();
+                let alone = self.log.around(asked, asked + took).iter().all(|other| other == fault);
+                self.figures.measure(Measure::PluginStart, took, alone);
                 Ok(())
             }
             _ => {

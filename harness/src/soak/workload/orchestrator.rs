@@ -289,11 +289,11 @@ impl Orchestrator {
     fn measure_further(&self, stay: &Stay, mounted: &Mounted) {
         let site = self.engines.site();
         let until = mounted.asked + mounted.took;
-        let undisturbed = self.engines.undisturbed(stay.worker, mounted.asked, mounted.took);
-        let throughout = site.faults.throughout(mounted.asked, until);
-        let array_away = throughout.iter().any(|fault| fault.takes_the_management_from(stay.worker));
+        let takes_the_array = |fault: &Fault| fault.takes_the_management_from(stay.worker);
+        let array_away = site.faults.throughout(mounted.asked, until).iter().any(takes_the_array);
+        let alone = site.faults.around(mounted.asked, until).iter().all(|fault| array_away && takes_the_array(fault));
         let measure = if array_away { Measure::FurtherMountArrayAway } else { Measure::FurtherMount };
-        site.figures.measure(measure, mounted.took, undisturbed);
+        site.figures.measure(measure, mounted.took, alone);
     }
 
     /// A second container on the same worker, for a moment.

@@ -9,6 +9,7 @@ use super::engines::Engines;
 use crate::cluster::docker_client::Dialect;
 use crate::node::Random;
 use crate::soak::figures::Measure;
+use crate::soak::nemesis::Fault;
 
 /// Pause between looks.
 const PAUSE: Duration = Duration::from_millis(150);
@@ -44,10 +45,11 @@ async fn look(engines: &Engines, volume: &str, worker: usize, which: u64) {
         return;
     }
     engines.count(name, &answer);
-    let throughout = site.faults.throughout(asked, asked + took);
-    let etcd_away = throughout.iter().any(|fault| fault.takes_etcd_from(worker));
+    let takes_etcd = |fault: &Fault| fault.takes_etcd_from(worker);
+    let etcd_away = site.faults.throughout(asked, asked + took).iter().any(takes_etcd);
+    let alone = site.faults.around(asked, asked + took).iter().all(|fault| etcd_away && takes_etcd(fault));
     let measure = if etcd_away { Measure::LookEtcdAway } else { Measure::Look };
-    site.figures.measure(measure, took, true);
+    site.figures.measure(measure, took, alone);
 }
 
 /// Ends, until the load is to end, containers whose machines are back after they were started elsewhere.
