@@ -11,6 +11,10 @@ use clap::{Parser, Subcommand};
 use commands::signals::{Asked, Signals};
 use tracing_subscriber::EnvFilter;
 
+/// The simulation makes and drops millions of small things in a second.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A whole 3PAR site on this machine: etcd, an emulated array, and worker nodes that run the production volume plugin.
 #[derive(Debug, Parser)]
 #[command(name = "hpe3par-lab", version, after_help = EXAMPLES)]

@@ -13,6 +13,7 @@ use hpe3par_emulator::datapath::{LedgerEntry, Verdict};
 use tokio::time::Instant;
 
 use super::coverage::{Coverage, Topic, refusal_in};
+use super::glance::Glance;
 use crate::checks::{self, Checkers, Fact, FactKind, LifeKey, Phase, RecordFact, Rules, Violation, WriteFact};
 use crate::node::{Epochs, NodeEvent, NodeObserver};
 
@@ -129,17 +130,18 @@ impl Chronicle {
             if !key.starts_with(keys::VOLUMES) {
                 continue;
             }
-            if let Ok(record) = VolumeRecord::from_json(key, value) {
-                self.hear_record(&record);
+            if let Ok(glance) = serde_json::from_slice::<Glance<'_>>(value) {
+                self.hear_record(glance);
             }
         }
     }
 
-    fn hear_record(&self, record: &VolumeRecord) {
-        let Some(fact) = record_fact(record) else { return };
-        if let Some(step) = record.steps.last() {
+    fn hear_record(&self, glance: Glance<'_>) {
+        let last = glance.fencing.steps.0.clone();
+        let Some(fact) = glance.fact() else { return };
+        if let Some(step) = last {
             self.count(Topic::Step, shape_of(&step.what));
-            self.note(step.node.as_str(), || format!("writes ahead: {}", step.what));
+            self.note(&step.node, || format!("writes ahead: {}", step.what));
         }
         let before = self.inner().records.insert(fact.volume.clone(), fact.clone());
         let owner_of = |fact: &RecordFact| fact.owner.as_ref().map(|(node, _)| node.clone());

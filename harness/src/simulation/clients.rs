@@ -68,11 +68,12 @@ impl Clients {
             }
             match act.deed {
                 None => {}
-                Some(Deed::Start { node, volume, mount_id }) => {
-                    if let Some(volume) = world.volume_at(volume) {
+                Some(Deed::Start { node, volume, mount_id }) => match world.volume_at(volume) {
+                    Some(volume) => {
                         self.start(&world, node, &volume, &mount_id).await;
                     }
-                }
+                    None => self.mount_early(&world, node, &mount_id).await,
+                },
                 Some(Deed::Stop { one }) => self.stop_one(&world, one).await,
                 Some(Deed::Copy { one }) => self.copy_from_one(&world, one).await,
                 Some(Deed::Repeat { one }) => self.repeat_mount(&world, one).await,
@@ -82,6 +83,17 @@ impl Clients {
                     self.remove(&world, node).await;
                 }
             }
+        }
+    }
+
+    /// A Mount of the volume that comes and goes while it is being created, or is not there.
+    async fn mount_early(&self, world: &Arc<World>, node: NodeNumber, mount_id: &str) {
+        let (worker, name) = (&world.workers[node], &world.coming_and_going);
+        let answer = worker.mount(name, mount_id, world.swarm.client_patience).await;
+        world.chronicle.count_answer(Topic::Mount, "", &answer);
+        if answer.is_ok() {
+            // What is left of it, `stop_all` finds in the records.
+            let _ = worker.unmount(name, mount_id, UNMOUNT_PATIENCE).await;
         }
     }
 

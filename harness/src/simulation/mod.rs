@@ -11,6 +11,7 @@ mod clients;
 mod closing;
 mod coverage;
 mod decisions;
+mod glance;
 mod minimise;
 mod nemesis;
 mod network;

@@ -46,6 +46,8 @@ pub struct PluginParts {
     pub array: SimulatedArray,
     /// Fencing settings.
     pub policy: Policy,
+    /// New volumes get the policy that refuses a second host.
+    pub one_host: bool,
     /// A defect put in on purpose.
     pub defects: Defects,
 }
@@ -215,7 +217,7 @@ impl Worker {
             VolumeId(uuid::Uuid::from_u64_pair(ids.draw(), ids.draw()))
         };
         let cpg: Option<CpgName> = "FC_r6".parse().ok();
-        let defaults = NewVolumeDefaults { cpg: cpg.clone(), snap_cpg: cpg, one_host: false };
+        let defaults = NewVolumeDefaults { cpg: cpg.clone(), snap_cpg: cpg, one_host: self.parts.one_host };
         ServiceParts {
             driver,
             store,

@@ -115,6 +115,7 @@ impl World {
                 store: SimulatedStore::new(index, store.clone(), network.clone(), chronicle.clone()),
                 array: SimulatedArray::new(index, emulator.clone(), network.clone(), chronicle.clone(), &swarm),
                 policy: policy(&swarm),
+                one_host: swarm.one_host,
                 defects,
             };
             workers.push(Worker::new(node, parts, chronicle.clone(), seed.wrapping_add(number)));

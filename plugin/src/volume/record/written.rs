@@ -164,7 +164,8 @@ struct Fencing {
 
 /// Reads a record of exactly the shape this version writes; `None` for any other.
 pub(super) fn read(bytes: &[u8]) -> Option<VolumeRecord> {
-    let record: Record = serde_json::from_slice(bytes).ok()?;
+    // As text: its strings are then not looked at once more for being text.
+    let record: Record = serde_json::from_str(std::str::from_utf8(bytes).ok()?).ok()?;
     let texts = [&record.backend, &record.provisioning];
     if texts.iter().any(|text| text.is_empty()) || MOVED.iter().any(|field| record.rest.contains_key(*field)) {
         return None;
