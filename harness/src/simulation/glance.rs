@@ -127,7 +127,7 @@ mod tests {
         record.epoch = Epoch(3);
         record.note(&NodeId::new("a"), "claimed \"it\"");
         let attempt = Attempt { lun: Lun::try_from(17).unwrap() };
-        let owner = Owner { node: NodeId::new("a"), boot: BootId::new("boot1"), host: None };
+        let owner = Owner::new(NodeId::new("a"), BootId::new("boot1"), None);
         let owned = |stage| Ownership::Owned { owner: owner.clone(), stage };
         let stages = [
             Ownership::Free,

@@ -22,7 +22,7 @@ use crate::array::{Channel, TargetPort};
 use crate::node::{AttachRequest, Content, Device, Filesystem, NodeError};
 use crate::store::StoreError;
 use crate::volume::mount::{Caller, Mounted};
-use crate::volume::record::{Attempt, DeviceInfo, Format, Ownership, PathInfo, Stage, VolumeRecord};
+use crate::volume::record::{Attempt, DeviceInfo, Format, Ownership, PathInfo, Rest, Stage, VolumeRecord};
 
 /// How often a commit is tried again when the record changed or the store did not answer.
 const COMMIT_TRIES: usize = 6;
@@ -269,11 +269,13 @@ pub(super) fn path_info(
             scsi_wwn: round.wwn.map_name(),
             kind: "block".to_owned(),
             multipath_id: round.wwn.map_name(),
+            rest: Rest::default(),
         },
         connection_info,
         mount_dir: round.mount_dir.clone(),
         mount_ids: Vec::new(),
         boot_id: me.boot.clone(),
+        rest: Rest::default(),
     }
 }
 

@@ -19,7 +19,7 @@ use super::revoking::read_back;
 use crate::array::{ArrayError, Channel, Export, ExportTarget, HostName, Lun, VlunRow};
 use crate::node::BootId;
 use crate::store::{Change, Guard, StoreError, Transaction, keys};
-use crate::volume::record::{Attempt, Epoch, Owner, Ownership, Quarantine, Stage, VolumeRecord};
+use crate::volume::record::{Attempt, Epoch, Owner, Ownership, Quarantine, Rest, Stage, VolumeRecord};
 
 /// How many exports one Mount tries, each with a number of its own.
 const EXPORT_TRIES: usize = 6;
@@ -52,15 +52,15 @@ impl Driver {
         record.quarantine.remove(&me.node);
         burn_open_attempt(&mut record, &BTreeSet::new());
         for lost in ended {
-            let Owner { node, boot, host } = lost.clone();
+            let Owner { node, boot, host, rest: _ } = lost.clone();
             record.path_info.remove(&node);
-            record.quarantine.insert(node, Quarantine { epoch: lost_epoch, boot, host, revoked: false });
+            record.quarantine.insert(node, Quarantine { epoch: lost_epoch, boot, host, revoked: false, rest: Rest::default() });
         }
         if record.path_info.get(&me.node).is_some_and(|info| info.boot_id != me.boot) {
             // References of an earlier boot: the containers that held them are gone.
             record.path_info.remove(&me.node);
         }
-        let owner = Owner { node: me.node.clone(), boot: me.boot.clone(), host: Some(host.clone()) };
+        let owner = Owner::new(me.node.clone(), me.boot.clone(), Some(host.clone()));
         record.ownership = Ownership::Owned { owner, stage: Stage::Fencing };
         record.note(&me.node, claim_words(ended, record.epoch));
         let epoch = record.epoch;
@@ -231,7 +231,7 @@ impl Driver {
             for entry in record.quarantine.values_mut() {
                 entry.revoked = true;
             }
-            let owner = Owner { node: me.node.clone(), boot: me.boot.clone(), host: Some(claimed.host.clone()) };
+            let owner = Owner::new(me.node.clone(), me.boot.clone(), Some(claimed.host.clone()));
             record.ownership = Ownership::Owned { owner, stage: Stage::Attaching(attempt) };
             record.note(&me.node, format!("export to {} as LUN {lun}", claimed.host));
             let with = Transaction {

@@ -284,7 +284,7 @@ fn exporters_ended(facts: &MountFacts<'_>, exports: &ExportsSeen, owner: Option<
             || ended.iter().any(|e| e.node == *node)
             || facts.record.quarantine.contains_key(node);
         if !known {
-            ended.push(Owner { node: node.clone(), boot: BootId::unknown(), host: Some(host.clone()) });
+            ended.push(Owner::new(node.clone(), BootId::unknown(), Some(host.clone())));
         }
     }
     ended

@@ -190,7 +190,7 @@ mod tests {
     fn attaching() -> VolumeRecord {
         let mut record = VolumeRecord::new(VolumeId(uuid::Uuid::from_u128(7)), VolumeName::of_existing("db").unwrap());
         let (host, lun) = number("host-a", 5);
-        let owner = Owner { node: NodeId::new("a"), boot: BootId::new("boot1"), host: Some(host) };
+        let owner = Owner::new(NodeId::new("a"), BootId::new("boot1"), Some(host));
         record.ownership = Ownership::Owned { owner, stage: Stage::Attaching(Attempt { lun }) };
         record
     }

@@ -21,7 +21,7 @@ use crate::node::{LocalTruth, registration};
 use crate::store::{Change, Guard, Revision, Transaction, keys};
 use crate::volume::mount::{Caller, Mounted};
 use crate::volume::names::VolumeId;
-use crate::volume::record::{Owner, Ownership, Stage, Takeover};
+use crate::volume::record::{Owner, Ownership, Rest, Stage, Takeover};
 
 /// How long a wait for the owner lasts at most before everything is looked at again, should the watch be deaf.
 const WATCH_DISTRUST: Duration = Duration::from_secs(5);
@@ -335,7 +335,8 @@ impl Driver {
             .owner()
             .map_or_else(|| "an unrecorded exporter".to_owned(), |owner| owner.node.to_string());
         info!(volume = %record.display_name, %owner, epoch = %record.epoch, delay, by = %self.parts.me.node, "takeover opened: waiting for the owner to let go");
-        record.takeover = Some(Takeover { by: self.parts.me.node.clone(), of_epoch: record.epoch, delay });
+        record.takeover =
+            Some(Takeover { by: self.parts.me.node.clone(), of_epoch: record.epoch, delay, rest: Rest::default() });
         record.note(&self.parts.me.node, format!("takeover opened, delay {delay} s"));
         let id = record.id;
         let value = self.parts.me.node.as_str().as_bytes().to_vec();

@@ -299,7 +299,7 @@ mod tests {
     use super::*;
     use crate::node::NodeId;
     use crate::volume::names::VolumeName;
-    use crate::volume::record::{DeviceInfo, PathInfo};
+    use crate::volume::record::{DeviceInfo, PathInfo, Rest};
 
     fn me() -> Me {
         Me { node: NodeId::new("a"), boot: BootId::new("boot1") }
@@ -307,13 +307,14 @@ mod tests {
 
     fn owned_by(node: &str, stage: Stage, ids: &[&str]) -> VolumeRecord {
         let mut record = VolumeRecord::new(VolumeId(uuid::Uuid::from_u128(1)), VolumeName::of_existing("db").unwrap());
-        let owner = Owner { node: NodeId::new(node), boot: BootId::new("boot1"), host: None };
+        let owner = Owner::new(NodeId::new(node), BootId::new("boot1"), None);
         record.ownership = Ownership::Owned { owner, stage };
         let device_info = DeviceInfo {
             path: "/dev/disk/by-id/x".into(),
             scsi_wwn: "3".to_owned(),
             kind: "block".to_owned(),
             multipath_id: String::new(),
+            rest: Rest::default(),
         };
         let info = PathInfo {
             name: "db".to_owned(),
@@ -323,6 +324,7 @@ mod tests {
             mount_dir: "/opt/hpe/data/hpedocker-x".into(),
             mount_ids: ids.iter().map(|&id| id.to_owned()).collect(),
             boot_id: BootId::new("boot1"),
+            rest: Rest::default(),
         };
         record.path_info.insert(NodeId::new(node), info);
         record

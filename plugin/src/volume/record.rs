@@ -1,11 +1,14 @@
 //! The volume record in the metadata store: the JSON of the earlier plugin, extended by ownership.
 //!
-//! Unknown fields survive every rewrite. What must never happen: a secret in a record, or a record that
+//! Unknown fields survive every rewrite, at every depth: they go only with the part they came with (an owner, a mount, a
+//! step). What must never happen: a secret in a record, or a record that
 //! names an owner without an epoch.
 
 mod earlier_plugin;
+mod fencing;
 mod ownership;
 mod reading;
+mod rest;
 mod written;
 
 use std::collections::BTreeMap;
@@ -16,7 +19,9 @@ use serde_json::{Map, Value};
 
 pub use ownership::{Attempt, Epoch, Format, Owner, Ownership, Quarantine, Stage, Step, Takeover};
 pub use reading::RecordError;
+pub use rest::Rest;
 
+use self::rest::Beside;
 use crate::array::{CpgName, HostName, Lun, Wwn};
 use crate::node::{BootId, NodeId, RootAccess};
 use crate::volume::names::{ArrayVolumeName, VolumeId, VolumeName};
@@ -31,7 +36,7 @@ pub struct PathInfo {
     /// Identity of the device.
     pub device_info: DeviceInfo,
     /// How the device was reached; never holds a secret.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "rest::value_without_secrets")]
     pub connection_info: Value,
     /// Where it is mounted.
     pub mount_dir: PathBuf,
@@ -41,6 +46,9 @@ pub struct PathInfo {
     /// Boot of the node this was written in.
     #[serde(default = "BootId::unknown")]
     pub boot_id: BootId,
+    /// Fields this version does not know, such as `remote_connection_info` of the earlier plugin; never a secret.
+    #[serde(flatten, deserialize_with = "rest::rest_without_secrets")]
+    pub rest: Rest,
 }
 
 /// Identity of a device in a [`PathInfo`].
@@ -56,6 +64,9 @@ pub struct DeviceInfo {
     /// Multipath map name.
     #[serde(default, deserialize_with = "text_or_null")]
     pub multipath_id: String,
+    /// Fields this version does not know.
+    #[serde(flatten)]
+    pub rest: Rest,
 }
 
 /// The earlier plugin wrote null where it found no map.
@@ -125,6 +136,16 @@ pub struct VolumeRecord {
     pub steps: Vec<Step>,
     /// Everything else the JSON held.
     pub rest: Map<String, Value>,
+    /// Unknown fields of the parts that have no room for their own.
+    pub unknown: Unknown,
+}
+
+/// Unknown fields of `fencing`, and of parts that are replaced as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Unknown {
+    fencing: Rest,
+    format: Beside<Format>,
+    attempt: Beside<Attempt>,
 }
 
 impl VolumeRecord {
@@ -156,12 +177,13 @@ impl VolumeRecord {
             burned_luns: BTreeMap::new(),
             steps: Vec::new(),
             rest: Map::new(),
+            unknown: Unknown::default(),
         }
     }
 
     /// Writes a step ahead.
     pub fn note(&mut self, node: &NodeId, what: impl Into<String>) {
-        self.steps.push(Step { epoch: self.epoch, node: node.clone(), what: what.into() });
+        self.steps.push(Step { epoch: self.epoch, node: node.clone(), what: what.into(), rest: Rest::default() });
         let surplus = self.steps.len().saturating_sub(Self::KEPT);
         self.steps.drain(..surplus);
     }

@@ -4,7 +4,7 @@ use super::*;
 use crate::array::{Export, ExportTarget, Lun, Wwn};
 use crate::node::Device;
 use crate::volume::names::{VolumeId, VolumeName};
-use crate::volume::record::{Attempt, Epoch, Ownership, Quarantine, Takeover};
+use crate::volume::record::{Attempt, Epoch, Ownership, Quarantine, Rest, Takeover};
 
 const DIR: &str = "/opt/hpe/data/hpedocker-dm-uuid-mpath-360002ac0000000000000000100012345";
 
@@ -17,7 +17,7 @@ fn wwn() -> Wwn {
 }
 
 fn owner(node: &str) -> Owner {
-    Owner { node: NodeId::new(node), boot: BootId::new("boot1"), host: Some(format!("host-{node}").parse().unwrap()) }
+    Owner::new(NodeId::new(node), BootId::new("boot1"), Some(format!("host-{node}").parse().unwrap()))
 }
 
 fn record(ownership: Ownership) -> VolumeRecord {
@@ -160,7 +160,7 @@ fn another_owner_is_told_waited_for_and_then_forced() {
     let mut m2 = case(mounted_by("a"));
     m2.exports = Some(exported_to(&["host-a"]));
     assert_eq!(m2.step(), MountStep::OpenTakeover);
-    m2.record.takeover = Some(Takeover { by: NodeId::new("b"), of_epoch: Epoch(4), delay: 30 });
+    m2.record.takeover = Some(Takeover { by: NodeId::new("b"), of_epoch: Epoch(4), delay: 30, rest: Rest::default() });
     let clock = |clock| Some(ContestSeen { owner_alive: false, clock, recent_takeovers: 0 });
     m2.contest = clock(DelayClock::Running);
     assert_eq!(m2.step(), MountStep::Wait);
@@ -171,7 +171,7 @@ fn another_owner_is_told_waited_for_and_then_forced() {
     assert_eq!(m2.step(), MountStep::OpenTakeover);
     // A timer of another epoch permits nothing either.
     m2.contest = clock(DelayClock::Expired);
-    m2.record.takeover = Some(Takeover { by: NodeId::new("c"), of_epoch: Epoch(3), delay: 30 });
+    m2.record.takeover = Some(Takeover { by: NodeId::new("c"), of_epoch: Epoch(3), delay: 30, rest: Rest::default() });
     assert_eq!(m2.step(), MountStep::OpenTakeover);
 }
 
@@ -242,7 +242,13 @@ fn policies_and_the_thrash_limiter_protect_a_living_owner_only() {
 fn a_node_that_lost_the_volume_cleans_before_anything_else() {
     for ownership in [Ownership::Free, mounted_by("a").ownership] {
         let mut m16 = case(record(ownership));
-        let lost = Quarantine { epoch: Epoch(3), boot: BootId::new("boot1"), host: None, revoked: true };
+        let lost = Quarantine {
+            epoch: Epoch(3),
+            boot: BootId::new("boot1"),
+            host: None,
+            revoked: true,
+            rest: Rest::default(),
+        };
         m16.record.quarantine.insert(NodeId::new("b"), lost);
         m16.local = really_mounted();
         assert_eq!(m16.step(), MountStep::CleanFenced);
@@ -262,10 +268,8 @@ fn a_mount_made_by_somebody_else_is_never_touched() {
 #[test]
 fn a_volume_of_the_earlier_plugin_is_adopted_where_it_is_mounted() {
     let mut m25 = case(mounted_by("b"));
-    m25.record.ownership = Ownership::Owned {
-        owner: Owner { node: NodeId::new("b"), boot: BootId::unknown(), host: None },
-        stage: Stage::Mounted(None),
-    };
+    m25.record.ownership =
+        Ownership::Owned { owner: Owner::new(NodeId::new("b"), BootId::unknown(), None), stage: Stage::Mounted(None) };
     m25.local = really_mounted();
     assert_eq!(m25.step(), MountStep::AddReference);
 }
@@ -278,13 +282,14 @@ fn an_owner_gives_a_node_it_knows_nothing_of_the_delay_before_it_fences_it() {
     restored.exports = Some(exported_to(&["host-a"]));
     assert_eq!(restored.step(), MountStep::OpenTakeover);
     let epoch = restored.record.epoch;
-    restored.record.takeover = Some(Takeover { by: NodeId::new("b"), of_epoch: epoch, delay: 30 });
+    restored.record.takeover =
+        Some(Takeover { by: NodeId::new("b"), of_epoch: epoch, delay: 30, rest: Rest::default() });
     restored.contest = Some(ContestSeen { owner_alive: true, clock: DelayClock::Running, recent_takeovers: 0 });
     assert_eq!(restored.step(), MountStep::Wait);
     restored.contest = Some(ContestSeen { owner_alive: true, clock: DelayClock::Expired, recent_takeovers: 0 });
     assert_eq!(restored.ends(), ["a"]);
     // Whoever is in quarantine already had its delay.
-    let lost = Quarantine { epoch, boot: BootId::new("boot1"), host: None, revoked: false };
+    let lost = Quarantine { epoch, boot: BootId::new("boot1"), host: None, revoked: false, rest: Rest::default() };
     restored.record.quarantine.insert(NodeId::new("a"), lost);
     assert_eq!(restored.step(), MountStep::Claim { ended: vec![], after_clock: false });
 }
@@ -301,7 +306,8 @@ fn an_unmount_the_earlier_plugin_did_not_finish_is_written_back() {
     taken.record.rest = half_way.record.rest.clone();
     taken.local = really_mounted();
     assert_eq!(taken.step(), MountStep::CleanFenced, "the earlier plugin mounted it elsewhere without fencing");
-    let lost = Quarantine { epoch: Epoch(0), boot: BootId::new("boot1"), host: None, revoked: true };
+    let lost =
+        Quarantine { epoch: Epoch(0), boot: BootId::new("boot1"), host: None, revoked: true, rest: Rest::default() };
     half_way.record.quarantine.insert(NodeId::new("b"), lost);
     assert_eq!(half_way.step(), MountStep::CleanFenced);
 }

@@ -5,7 +5,7 @@ use crate::array::{Lun, Wwn};
 use crate::node::{Device, NodeId};
 use crate::volume::names::VolumeName;
 use crate::volume::record::{
-    Attempt, DeviceInfo, Epoch, Owner, Ownership, PathInfo, Quarantine, Stage::*, VolumeRecord,
+    Attempt, DeviceInfo, Epoch, Owner, Ownership, PathInfo, Quarantine, Rest, Stage::*, VolumeRecord,
 };
 
 const DIR: &str = "/opt/hpe/data/hpedocker-x";
@@ -23,7 +23,7 @@ fn free() -> VolumeRecord {
 }
 
 fn owned(node: &str, boot: &str, stage: Stage) -> VolumeRecord {
-    let owner = Owner { node: NodeId::new(node), boot: BootId::new(boot), host: None };
+    let owner = Owner::new(NodeId::new(node), BootId::new(boot), None);
     VolumeRecord { ownership: Ownership::Owned { owner, stage }, ..free() }
 }
 
@@ -33,6 +33,7 @@ fn held(mut record: VolumeRecord, ids: &[&str]) -> VolumeRecord {
         scsi_wwn: String::new(),
         kind: "block".to_owned(),
         multipath_id: String::new(),
+        rest: Rest::default(),
     };
     let info = PathInfo {
         name: "db".to_owned(),
@@ -42,13 +43,15 @@ fn held(mut record: VolumeRecord, ids: &[&str]) -> VolumeRecord {
         mount_dir: DIR.into(),
         mount_ids: ids.iter().map(|&id| id.to_owned()).collect(),
         boot_id: me().boot,
+        rest: Rest::default(),
     };
     record.path_info.insert(me().node, info);
     record
 }
 
 fn lost(mut record: VolumeRecord) -> VolumeRecord {
-    let lost = Quarantine { epoch: Epoch(3), boot: BootId::new("boot2"), host: None, revoked: true };
+    let lost =
+        Quarantine { epoch: Epoch(3), boot: BootId::new("boot2"), host: None, revoked: true, rest: Rest::default() };
     record.quarantine.insert(me().node, lost);
     record
 }

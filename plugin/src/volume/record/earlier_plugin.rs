@@ -13,7 +13,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::reading::{Fields, OwnershipFields, RecordError};
-use super::{Epoch, Owner, Ownership, PathInfo, Quarantine, Stage};
+use super::rest::forget_secrets;
+use super::{Epoch, Owner, Ownership, PathInfo, Quarantine, Rest, Stage};
 use crate::node::{BootId, NodeId};
 
 /// Where a path without a node is kept: the array's exports tell who has it.
@@ -51,13 +52,13 @@ pub(super) fn ownership(fields: &mut Fields) -> Result<OwnershipFields, RecordEr
             info.mount_ids = ids;
             path_info.insert(node.clone(), info);
         }
-        let owner = Owner { node, boot: BootId::unknown(), host: None };
+        let owner = Owner::new(node, BootId::unknown(), None);
         ownership = Ownership::Owned { owner, stage: Stage::Mounted(None) };
     } else if let Some(path) = path {
         fields.map.insert(UNFINISHED_UNMOUNT.to_owned(), path);
     }
     let quarantine = evicted(fields, ownership.owner())?;
-    Ok((ownership, path_info, quarantine, Epoch(0)))
+    Ok(OwnershipFields { ownership, path_info, quarantine, ..OwnershipFields::default() })
 }
 
 /// `path_info`, an object or JSON in a string; without the secrets the earlier plugin wrote into it.
@@ -67,29 +68,33 @@ fn take_path(fields: &mut Fields) -> Result<Option<Value>, RecordError> {
         Some(Value::String(text)) => Some(serde_json::from_str(&text).map_err(|e| fields.error("path_info", e))?),
         other => other,
     };
-    let mut path = path.filter(|path: &Value| !path.is_null());
-    for connection in ["connection_info", "remote_connection_info"] {
-        if let Some(connection) = path.as_mut().and_then(|path| path.get_mut(connection)) {
-            forget_secrets(connection);
-        }
-    }
-    Ok(path)
+    Ok(path.filter(|path: &Value| !path.is_null()).map(without_secrets))
 }
 
-/// Nodes in `old_path_info`. The owner is none of them: if it was evicted once, it has taken the volume back since.
+/// Nodes in `old_path_info`, each with the path it had. The owner is none of them: if it was evicted once, it has taken the
+/// volume back since.
 fn evicted(fields: &mut Fields, owner: Option<&Owner>) -> Result<BTreeMap<NodeId, Quarantine>, RecordError> {
     let evicted: Vec<(String, Value)> = fields.optional("old_path_info")?.unwrap_or_default();
-    let nodes = evicted.into_iter().map(|(node, _)| NodeId::new(&node));
-    let nodes = nodes.filter(|node| owner.is_none_or(|owner| owner.node != *node));
-    let lost = Quarantine { epoch: Epoch(0), boot: BootId::unknown(), host: None, revoked: false };
-    Ok(nodes.map(|node| (node, lost.clone())).collect())
+    let evicted = evicted.into_iter().map(|(node, path)| (NodeId::new(&node), path));
+    let evicted = evicted.filter(|(node, _)| owner.is_none_or(|owner| owner.node != *node));
+    Ok(evicted.map(|(node, path)| (node, quarantine(path))).collect())
 }
 
-/// CHAP user names and secrets of the earlier plugin are never carried on.
-fn forget_secrets(connection_info: &mut Value) {
-    if let Some(data) = connection_info.get_mut("data").and_then(Value::as_object_mut) {
-        data.retain(|key, _| !key.contains("password"));
-    }
+fn quarantine(path: Value) -> Quarantine {
+    // Text that is no JSON could hold anything, a secret too.
+    let path = match path {
+        Value::String(text) => serde_json::from_str(&text).ok(),
+        path => Some(path),
+    };
+    let path = path.filter(|path: &Value| path.is_object()).map(without_secrets);
+    let rest = Rest::of(path.into_iter().map(|path| ("path_info".to_owned(), path)).collect());
+    Quarantine { epoch: Epoch(0), boot: BootId::unknown(), host: None, revoked: false, rest }
+}
+
+/// The earlier plugin wrote the CHAP password of the host into every path.
+fn without_secrets(mut path: Value) -> Value {
+    forget_secrets(&mut path);
+    path
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::Rest;
 use crate::array::{HostName, Lun};
 use crate::node::{BootId, Filesystem, NodeId};
 
@@ -36,10 +37,21 @@ pub struct Owner {
     /// Host on the array; unknown for records of the earlier plugin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<HostName>,
+    /// Fields this version does not know.
+    #[serde(flatten)]
+    pub rest: Rest,
+}
+
+impl Owner {
+    /// A node in one boot, and its host on the array if that is known.
+    #[must_use]
+    pub fn new(node: NodeId, boot: BootId, host: Option<HostName>) -> Self {
+        Self { node, boot, host, rest: Rest::default() }
+    }
 }
 
 /// One export attempt: a LUN number that was never used before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attempt {
     /// LUN number.
     pub lun: Lun,
@@ -114,6 +126,9 @@ pub struct Takeover {
     pub of_epoch: Epoch,
     /// Delay in seconds.
     pub delay: u64,
+    /// Fields this version does not know.
+    #[serde(flatten)]
+    pub rest: Rest,
 }
 
 /// A node that lost the volume and has not proven that it is clean: it may not be exported the volume.
@@ -128,6 +143,9 @@ pub struct Quarantine {
     pub host: Option<HostName>,
     /// Its exports were read back as gone.
     pub revoked: bool,
+    /// Fields this version does not know.
+    #[serde(flatten)]
+    pub rest: Rest,
 }
 
 /// A step that was about to be taken.
@@ -139,11 +157,13 @@ pub struct Step {
     pub node: NodeId,
     /// What, in words.
     pub what: String,
+    /// Fields this version does not know.
+    #[serde(flatten)]
+    pub rest: Rest,
 }
 
 /// Whether the volume ever got a filesystem.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase", tag = "state")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Format {
     /// The record does not say: written by the earlier plugin, or imported.
     #[default]

@@ -6,7 +6,9 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use super::{Attempt, Ownership, PathInfo, Quarantine, Stage, VolumeRecord};
+use super::fencing::{MOVED, WrittenAttempt, WrittenFormat, WrittenStage};
+use super::rest::{Beside, Rest};
+use super::{Attempt, Format, Ownership, PathInfo, Quarantine, Unknown, VolumeRecord};
 use super::{earlier_plugin, written};
 use crate::node::{NodeId, RootAccess};
 use crate::volume::names::{ArrayVolumeName, VolumeId};
@@ -22,6 +24,13 @@ pub struct RecordError {
     pub field: String,
     /// What is wrong with it.
     pub reason: String,
+}
+
+impl RecordError {
+    /// The field is one of this object.
+    fn within(self, object: &str) -> Self {
+        Self { field: format!("{object}.{}", self.field), ..self }
+    }
 }
 
 /// Takes known fields out of a JSON object; what is left is kept as it is.
@@ -87,7 +96,8 @@ impl VolumeRecord {
         };
         earlier_plugin::take_access_of_snapshot(&mut fields);
         let access = RootAccess { owner: read_owner(&mut fields)?, mode: read_mode(&mut fields)? };
-        let (ownership, path_info, quarantine, epoch) = read_ownership(&mut fields)?;
+        let owned = read_ownership(&mut fields)?;
+        let (format, beside_format) = read_format(&mut fields)?;
         Ok(Self {
             id,
             display_name: fields.required("display_name")?,
@@ -101,20 +111,30 @@ impl VolumeRecord {
             access,
             lifecycle: fields.optional("lifecycle")?.unwrap_or_default(),
             wwn: fields.parsed("wwn")?,
-            format: fields.optional("format")?.unwrap_or_default(),
-            path_info,
-            epoch,
-            ownership,
+            format,
+            path_info: owned.path_info,
+            epoch: owned.epoch,
+            ownership: owned.ownership,
             takeover: fields.optional("takeover")?,
-            quarantine,
+            quarantine: owned.quarantine,
             burned_luns: fields.optional("burned_luns")?.unwrap_or_default(),
             steps: fields.optional("steps")?.unwrap_or_default(),
             rest: fields.map,
+            unknown: Unknown { fencing: owned.rest, format: beside_format, attempt: owned.beside_attempt },
         })
     }
 }
 
-pub(super) type OwnershipFields = (Ownership, BTreeMap<NodeId, PathInfo>, BTreeMap<NodeId, Quarantine>, Epoch);
+/// What `fencing` and `path_info` say.
+#[derive(Default)]
+pub(super) struct OwnershipFields {
+    pub(super) ownership: Ownership,
+    pub(super) path_info: BTreeMap<NodeId, PathInfo>,
+    pub(super) quarantine: BTreeMap<NodeId, Quarantine>,
+    pub(super) epoch: Epoch,
+    pub(super) beside_attempt: Beside<Attempt>,
+    pub(super) rest: Rest,
+}
 
 /// Reads `fencing` and `path_info`; a record without `fencing` was written by the earlier plugin.
 fn read_ownership(fields: &mut Fields) -> Result<OwnershipFields, RecordError> {
@@ -122,31 +142,33 @@ fn read_ownership(fields: &mut Fields) -> Result<OwnershipFields, RecordError> {
         return earlier_plugin::ownership(fields);
     };
     let mut fencing = Fields { map: fencing, key: fields.key.clone() };
-    let stage: String = fencing.required("stage")?;
-    let attempt: Option<Attempt> = fencing.optional("attempt")?;
-    let stage = match (stage.as_str(), attempt) {
-        ("free", _) => None,
-        ("fencing", _) => Some(Stage::Fencing),
-        ("attaching", Some(attempt)) => Some(Stage::Attaching(attempt)),
-        ("mounted", attempt) => Some(Stage::Mounted(attempt)),
-        ("releasing", attempt) => Some(Stage::Releasing(attempt)),
-        (other, _) => {
-            return Err(fencing
-                .error("fencing.stage", format!("'{other}' is no stage this version knows, or lacks its attempt")));
-        }
-    };
-    let ownership = match stage {
-        None => Ownership::Free,
-        Some(stage) => Ownership::Owned { owner: fencing.required("owner")?, stage },
-    };
+    let stage: WrittenStage = fencing.required("stage").map_err(|error| error.within("fencing"))?;
+    let (attempt, beside_attempt) = fencing.optional::<WrittenAttempt>("attempt")?.map(WrittenAttempt::read).unzip();
+    let ownership = stage
+        .ownership(attempt, fencing.optional("owner")?)
+        .map_err(|missing| fencing.error("fencing.stage", format!("the {missing} that belongs to it is missing")))?;
     let epoch = fencing.required("epoch")?;
     let quarantine = fencing.optional("quarantine")?.unwrap_or_default();
-    for field in ["takeover", "burned_luns", "steps"] {
+    fencing.map.shift_remove("phase");
+    for field in MOVED {
         if let Some(value) = fencing.map.shift_remove(field) {
             fields.map.insert(field.to_owned(), value);
         }
     }
-    Ok((ownership, fields.optional("path_info")?.unwrap_or_default(), quarantine, epoch))
+    Ok(OwnershipFields {
+        ownership,
+        path_info: fields.optional("path_info")?.unwrap_or_default(),
+        quarantine,
+        epoch,
+        beside_attempt: beside_attempt.unwrap_or_default(),
+        rest: Rest::of(fencing.map),
+    })
+}
+
+/// `format`, and unknown fields of it. A record without it does not say whether the volume has a filesystem.
+fn read_format(fields: &mut Fields) -> Result<(Format, Beside<Format>), RecordError> {
+    let Some(written) = fields.optional::<WrittenFormat>("format")? else { return Ok(Default::default()) };
+    written.read().ok_or_else(|| fields.error("format", "epoch and filesystem of the formatting are missing"))
 }
 
 /// `fsOwner`: `uid:gid`.

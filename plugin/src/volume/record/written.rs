@@ -11,11 +11,10 @@ use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
+use super::fencing::{Fencing, MOVED, WrittenAttempt, WrittenFencing, WrittenFormat};
 use super::reading::parse_owner;
-use super::{
-    Attempt, Epoch, Format, Lifecycle, Owner, Ownership, PathInfo, Quarantine, Stage, Step, Takeover, VolumeRecord,
-};
-use crate::array::{CpgName, HostName, Lun, Wwn};
+use super::{Lifecycle, PathInfo, Unknown, VolumeRecord};
+use crate::array::{CpgName, Wwn};
 use crate::node::{NodeId, RootAccess};
 use crate::volume::names::{ArrayVolumeName, VolumeId, VolumeName};
 
@@ -39,8 +38,6 @@ const WRITTEN: [&str; 17] = [
     "path_info",
     "fencing",
 ];
-/// Fields of `fencing` that an older version may have kept beside it.
-const MOVED: [&str; 3] = ["takeover", "burned_luns", "steps"];
 
 impl VolumeRecord {
     /// Writes the record. Fields this plugin does not know are written as they were read.
@@ -76,50 +73,13 @@ impl Serialize for VolumeRecord {
         map.serialize_entry("fsMode", &self.access.mode.map(|mode| format!("{mode:04o}")))?;
         map.serialize_entry("lifecycle", &self.lifecycle)?;
         map.serialize_entry("wwn", &self.wwn)?;
-        map.serialize_entry("format", &self.format)?;
+        map.serialize_entry("format", &WrittenFormat::of(self))?;
         map.serialize_entry("path_info", &self.path_info)?;
         map.serialize_entry("fencing", &WrittenFencing::of(self))?;
         for (field, value) in self.rest.iter().filter(|(field, _)| !WRITTEN.contains(&field.as_str())) {
             map.serialize_entry(field, value)?;
         }
         map.end()
-    }
-}
-
-/// `fencing` as it is written.
-#[derive(Serialize)]
-struct WrittenFencing<'r> {
-    epoch: Epoch,
-    owner: Option<&'r Owner>,
-    phase: &'static str,
-    stage: &'static str,
-    attempt: Option<Attempt>,
-    takeover: Option<&'r Takeover>,
-    quarantine: &'r BTreeMap<NodeId, Quarantine>,
-    burned_luns: &'r BTreeMap<NodeId, Vec<(HostName, Lun)>>,
-    steps: &'r [Step],
-}
-
-impl<'r> WrittenFencing<'r> {
-    fn of(record: &'r VolumeRecord) -> Self {
-        let stage = match record.ownership.stage() {
-            None => "free",
-            Some(Stage::Fencing) => "fencing",
-            Some(Stage::Attaching(_)) => "attaching",
-            Some(Stage::Mounted(_)) => "mounted",
-            Some(Stage::Releasing(_)) => "releasing",
-        };
-        Self {
-            epoch: record.epoch,
-            owner: record.ownership.owner(),
-            phase: if record.takeover.is_some() { "conflict" } else { stage },
-            stage,
-            attempt: record.ownership.stage().and_then(Stage::attempt),
-            takeover: record.takeover.as_ref(),
-            quarantine: &record.quarantine,
-            burned_luns: &record.burned_luns,
-            steps: &record.steps,
-        }
     }
 }
 
@@ -142,24 +102,11 @@ struct Record {
     mode: Option<String>,
     lifecycle: Lifecycle,
     wwn: Option<Wwn>,
-    format: Format,
+    format: WrittenFormat,
     path_info: BTreeMap<NodeId, PathInfo>,
     fencing: Fencing,
     #[serde(flatten)]
     rest: Map<String, Value>,
-}
-
-/// `fencing` as this version wrote it.
-#[derive(Deserialize)]
-struct Fencing {
-    epoch: Epoch,
-    owner: Option<Owner>,
-    stage: String,
-    attempt: Option<Attempt>,
-    takeover: Option<Takeover>,
-    quarantine: BTreeMap<NodeId, Quarantine>,
-    burned_luns: BTreeMap<NodeId, Vec<(HostName, Lun)>>,
-    steps: Vec<Step>,
 }
 
 /// Reads a record of exactly the shape this version writes; `None` for any other.
@@ -178,8 +125,10 @@ pub(super) fn read(bytes: &[u8]) -> Option<VolumeRecord> {
         Some(text) => Some(u32::from_str_radix(text, 8).ok()?),
         None => None,
     };
-    let ownership = record.fencing.ownership()?;
     let fencing = record.fencing;
+    let (attempt, beside_attempt) = fencing.attempt.map(WrittenAttempt::read).unzip();
+    let ownership = fencing.stage.ownership(attempt, fencing.owner).ok()?;
+    let (format, beside_format) = record.format.read()?;
     Some(VolumeRecord {
         id: record.id,
         display_name: record.display_name,
@@ -193,7 +142,7 @@ pub(super) fn read(bytes: &[u8]) -> Option<VolumeRecord> {
         access: RootAccess { owner, mode },
         lifecycle: record.lifecycle,
         wwn: record.wwn,
-        format: record.format,
+        format,
         path_info: record.path_info,
         epoch: fencing.epoch,
         ownership,
@@ -202,20 +151,6 @@ pub(super) fn read(bytes: &[u8]) -> Option<VolumeRecord> {
         burned_luns: fencing.burned_luns,
         steps: fencing.steps,
         rest: record.rest,
+        unknown: Unknown { fencing: fencing.rest, format: beside_format, attempt: beside_attempt.unwrap_or_default() },
     })
-}
-
-impl Fencing {
-    /// `None` when the stage is unknown or lacks what belongs to it.
-    fn ownership(&self) -> Option<Ownership> {
-        let stage = match (self.stage.as_str(), self.attempt) {
-            ("free", _) => return Some(Ownership::Free),
-            ("fencing", _) => Stage::Fencing,
-            ("attaching", Some(attempt)) => Stage::Attaching(attempt),
-            ("mounted", attempt) => Stage::Mounted(attempt),
-            ("releasing", attempt) => Stage::Releasing(attempt),
-            _ => return None,
-        };
-        Some(Ownership::Owned { owner: self.owner.clone()?, stage })
-    }
 }

@@ -1,11 +1,13 @@
 //! Records of both plugins, as they are read and written.
 
 use super::*;
-use crate::volume::record::Takeover;
+use crate::volume::record::{Stage, Takeover};
 
 fn read(text: &str) -> VolumeRecord {
     VolumeRecord::from_json("/volumes/x", text.as_bytes()).unwrap()
 }
+
+mod unknown_fields;
 
 const PYTHON: &str = r#"{"status": "", "display_name": "testvol20", "name": "8a2818b7-11e8-4bed-a8f9-b099979be4f9",
     "id": "8a2818b7-11e8-4bed-a8f9-b099979be4f9", "volume_type": null, "size": 50, "provisioning": "thin", "backend": "DEFAULT",
@@ -41,7 +43,8 @@ fn every_stage_survives_writing_and_reading() {
         record.ownership = Ownership::Owned { owner: owner.clone(), stage };
         record.burn(&owner.node.clone(), &"worker1".parse().unwrap(), attempt.lun);
         record.note(&owner.node.clone(), "export");
-        record.takeover = Some(Takeover { by: owner.node.clone(), of_epoch: record.epoch, delay: 3 });
+        record.takeover =
+            Some(Takeover { by: owner.node.clone(), of_epoch: record.epoch, delay: 3, rest: Rest::default() });
         let written = record.to_json();
         assert_eq!(written::read(&written).as_ref(), Some(&record));
         assert_eq!(VolumeRecord::read_field_by_field("/volumes/x", &written).as_ref(), Ok(&record));
