@@ -46,6 +46,15 @@ Feature: A configuration that is wrong
     Then the mount fails
     And db is exported to worker1 only
 
+  @newer-records
+  Scenario: A newer plugin has written the records in a way this one would misread
+    Given a cluster of 2 workers
+    And a volume db with a conflict delay of 0 s
+    And container web on worker1 has db mounted
+    When worker2 is started again after a newer plugin has changed the records
+    Then the plugin on worker2 refuses to start and names "/schema"
+    And container web can write 2 records to db
+
   @duplicate-identity @seed-question-1
   Scenario: A cloned machine has the node id of another node
     Given a cluster of 2 workers

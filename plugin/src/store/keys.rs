@@ -10,7 +10,7 @@ pub const VOLUMES: &str = "/volumes/";
 pub const VOLUME_NAMES: &str = "/volume-names/";
 /// Prefix of the live registrations of nodes (leased).
 pub const NODES: &str = "/nodes/";
-/// Version of the records written, and the oldest reader allowed.
+/// In which version records are written, and the oldest that may read them (`membership::schema`).
 pub const SCHEMA: &str = "/schema";
 
 /// Record of a volume.

@@ -70,7 +70,8 @@ impl Stage {
         if !lab.etcd_mut().is_running() {
             lab.etcd_mut().restart().await?;
         }
-        let names: Vec<String> = lab.workers().map(|worker| worker.name().to_owned()).collect();
+        self.restore_schema().await?;
+        let names: Vec<String> = self.lab()?.workers().map(|worker| worker.name().to_owned()).collect();
         for name in &names {
             self.cut(name, Where::Everything, false)?;
             self.no_trouble(name)?;

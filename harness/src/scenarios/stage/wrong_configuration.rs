@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
+use hpe3par_docker_plugin::membership::schema::VERSION;
+use hpe3par_docker_plugin::store::keys;
 use hpe3par_emulator::array::{Channel, EventKind};
 
 use super::Stage;
@@ -31,6 +33,8 @@ pub enum WrongConfiguration {
     NodeIdOf(&'static str),
 }
 
+/// Note of what stood in the metadata store before a newer plugin changed it.
+const SOUND_SCHEMA: &str = "schema";
 /// A host key and a password of nobody.
 const OTHER_HOST_KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJx5kdI9wHC2kGWgWJUlEMyWrS2vD1cbrZkMlVgNS0wk";
 const WRONG_PASSWORD: &str = "not-the-password-of-the-lab";
@@ -85,6 +89,33 @@ impl Stage {
                 worker.start().await
             }
             _ => worker.launch(),
+        }
+    }
+
+    /// Restarts a worker's plugin after the metadata store says that only newer plugins understand the records.
+    ///
+    /// # Errors
+    /// When there is no such worker or the store does not answer.
+    pub async fn launch_beside_newer_records(&mut self, worker: &str) -> Result<()> {
+        let stored = self.lab()?.everything_stored().await?;
+        let (_, sound) =
+            stored.into_iter().find(|(key, _)| key == keys::SCHEMA).context("no plugin wrote a version")?;
+        self.notes.insert(SOUND_SCHEMA.to_owned(), sound);
+        let newer = serde_json::json!({"version": VERSION + 1, "oldest_reader": VERSION + 1});
+        self.lab()?.put(keys::SCHEMA.to_owned(), newer.to_string().into_bytes()).await?;
+        let worker = self.lab_mut()?.worker_mut(worker)?;
+        worker.kill_plugin().await;
+        worker.launch()
+    }
+
+    /// Puts the version of the records back to what this plugin wrote, if it was changed.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn restore_schema(&mut self) -> Result<()> {
+        match self.notes.remove(SOUND_SCHEMA) {
+            Some(sound) => self.lab()?.put(keys::SCHEMA.to_owned(), sound.into_bytes()).await,
+            None => Ok(()),
         }
     }
 

@@ -31,6 +31,11 @@ async fn wrong_identity(stage: &mut Stage, worker: String, what: String) -> Done
     Ok(stage.launch_misconfigured(&worker, wrong).await?)
 }
 
+#[when(expr = "{worker} is started again after a newer plugin has changed the records")]
+async fn newer_records(stage: &mut Stage, worker: Worker) -> Done {
+    Ok(stage.launch_beside_newer_records(&worker).await?)
+}
+
 #[then(regex = r#"^the plugin on (worker\d+) refuses to start and names "(.+)"$"#)]
 async fn refuses_to_start(stage: &mut Stage, worker: String, words: String) -> Done {
     Ok(stage.refused_to_start(&worker, &[&words]).await?)

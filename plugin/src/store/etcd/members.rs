@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 use super::settings::{EtcdSettings, EtcdSettingsError};
 use super::translate::Fault;
 use crate::store::LeaseId;
-use crate::store::keys::SCHEMA;
+use crate::store::keys;
 
 /// Largest answer taken: a listing of some ten thousand records. The library's own limit is 4 MiB.
 const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
@@ -151,7 +151,7 @@ impl Members {
         }
         let half = Instant::now() + deadline.saturating_duration_since(Instant::now()) / 2;
         let look = |mut member: Member| async move {
-            member.client.get(SCHEMA, Some(GetOptions::new().with_count_only())).await
+            member.client.get(keys::SCHEMA, Some(GetOptions::new().with_count_only())).await
         };
         self.ask_until(half, look).await.map(|(index, _)| index)
     }
