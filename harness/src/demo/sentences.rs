@@ -99,7 +99,7 @@ impl Telling<'_> {
                 )
             }
             (Phase::Attaching, Some(lun)) => {
-                format!("record: {owner} will get it as LUN {lun}, a number never used before on this host")
+                format!("record: {owner} will get it as LUN {lun}, the next number of the counter for this host")
             }
             (Phase::Mounted, _) => format!("record: {owner} has it mounted"),
             (Phase::Releasing, _) => format!("record: {owner} is releasing it"),

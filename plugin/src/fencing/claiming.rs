@@ -1,7 +1,7 @@
 //! From the claim to a validated export: claim, revoke, mark, export, validate.
 //!
-//! What must never happen here: an export while any other VLUN of the volume is left, a LUN number used twice,
-//! an attach without having read the record again after the export.
+//! What must never happen here: an export while any other VLUN of the volume is left, a LUN number that an
+//! earlier request or a device of this node may still mean, an attach without having read the record again after the export.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -54,7 +54,9 @@ impl Driver {
         for lost in ended {
             let Owner { node, boot, host, rest: _ } = lost.clone();
             record.path_info.remove(&node);
-            record.quarantine.insert(node, Quarantine { epoch: lost_epoch, boot, host, revoked: false, rest: Rest::default() });
+            record
+                .quarantine
+                .insert(node, Quarantine { epoch: lost_epoch, boot, host, revoked: false, rest: Rest::default() });
         }
         if record.path_info.get(&me.node).is_some_and(|info| info.boot_id != me.boot) {
             // References of an earlier boot: the containers that held them are gone.
@@ -200,7 +202,9 @@ impl Driver {
         Ok(())
     }
 
-    /// A LUN number that was never used, written into the record together with the counter.
+    /// The next LUN number of the host's counter, written into the record together with the counter. The counter wraps after
+    /// [`Lun::MAX`], so what this node can know to be in use is left out: devices here, numbers the array called taken,
+    /// numbers burned for this volume, and exports this node remembers.
     async fn start_attempt(&self, claimed: &mut Claimed, skip: &BTreeSet<Lun>) -> Result<Attempt, FenceError> {
         let me = &self.parts.me;
         let array = self.backend(&claimed.loaded.record)?.array.id().to_owned();

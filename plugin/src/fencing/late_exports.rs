@@ -153,8 +153,8 @@ pub(super) fn burn_open_attempt(record: &mut VolumeRecord, seen: &BTreeSet<Numbe
     }
 }
 
-/// Forgets numbers whose exports were listed and are gone: a number is handed out for one request, so nothing of it
-/// is on its way any more.
+/// Forgets numbers whose exports were listed and are gone: until the counter has wrapped a number is of one request, so
+/// nothing of it is on its way any more.
 pub(super) fn forget_seen(record: &mut VolumeRecord, seen: &BTreeSet<Number>) {
     for luns in record.burned_luns.values_mut() {
         luns.retain(|burned| !seen.contains(burned));
@@ -206,6 +206,16 @@ mod tests {
         assert_eq!(record.burned_luns.len(), 1, "another number's export proves nothing");
         forget_seen(&mut record, &[number("host-a", 5)].into());
         assert!(record.burned_luns.is_empty());
+    }
+
+    #[test]
+    fn one_number_of_two_hosts_is_two_burned_numbers() {
+        let mut record = attaching();
+        let node = NodeId::new("a");
+        for (host, lun) in [number("host-a", 5), number("host-b", 5), number("host-a", 5)] {
+            record.burn(&node, &host, lun);
+        }
+        assert_eq!(record.burned_luns[&node], [number("host-b", 5), number("host-a", 5)]);
     }
 
     #[test]

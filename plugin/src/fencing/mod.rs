@@ -5,8 +5,9 @@
 //! or mounts. The invariants it keeps:
 //!
 //! * an export is made only after every other export of the volume was read back as gone;
-//! * a LUN number is handed out once; an export with unknown outcome burns it; a node whose kernel finds LUNs by itself
-//!   does not export beside such a request of its own;
+//! * every export request has a LUN number of its own, from a counter of the host that returns to a number only after thousands
+//!   of exports; an export with unknown outcome burns it; a node whose kernel finds LUNs by itself does not export beside
+//!   such a request of its own;
 //! * a node that lost the volume gets no export of it before nothing of it is left on that node;
 //! * every write of a record is guarded by the revision that was read;
 //! * the record is freed last;

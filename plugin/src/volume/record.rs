@@ -188,11 +188,11 @@ impl VolumeRecord {
         self.steps.drain(..surplus);
     }
 
-    /// Remembers a LUN number whose export may still take effect. None is dropped for a newer one: a number goes when its
+    /// Remembers a LUN number of a host whose export may still take effect. None is dropped for a newer one: a number goes when its
     /// export was seen, or by age.
     pub fn burn(&mut self, node: &NodeId, host: &HostName, lun: Lun) {
         let burned = self.burned_luns.entry(node.clone()).or_default();
-        burned.retain(|(_, known)| *known != lun);
+        burned.retain(|known| *known != (host.clone(), lun));
         burned.push((host.clone(), lun));
     }
 

@@ -50,7 +50,7 @@ impl Owner {
     }
 }
 
-/// One export attempt: a LUN number that was never used before.
+/// One export attempt, with a LUN number of its own: no other attempt gets it before the host's counter has wrapped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attempt {
     /// LUN number.
