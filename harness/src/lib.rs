@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod checks;
 pub mod cluster;
+pub mod cut_points;
 pub mod demo;
 pub mod node;
 pub mod report;

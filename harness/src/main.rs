@@ -31,6 +31,7 @@ Begin with:
   hpe3par-lab test --tags @ghost-write  only those with a tag
   hpe3par-lab simulate --seeds 1..1000  the fencing code under a thousand seeded schedules
   hpe3par-lab simulate --seed 7 --trace one of them, line by line
+  hpe3par-lab cut-points                every call of every operation, cut in every way, and how soon all is well again
   hpe3par-lab mutants                   shows that scenarios and simulation find known safety defects
   hpe3par-lab demo --report demo.html   the same, and a page to look at it; test and simulate write one of what fails
   hpe3par-lab bench                     how long mounts and takeovers take here
@@ -52,6 +53,8 @@ enum Command {
     Test(commands::test::Test),
     /// Runs the fencing code of simulated nodes under seeded schedules in virtual time
     Simulate(commands::simulate::Simulate),
+    /// Cuts every call of every operation in every way: crash, lost answer, delay, error, hang, pause; everything has to heal
+    CutPoints(commands::cut_points::CutPoints),
     /// Puts known safety defects into the plugin, one by one, and shows which scenario and which seed finds each
     Mutants(commands::mutants::Mutants),
     /// Makes the page of a run from its saved time line
@@ -120,6 +123,7 @@ async fn carry_out(command: Command, signals: &Signals) -> anyhow::Result<bool> 
         Command::Up(up) => up.run(signals).await,
         Command::Test(test) => test.run().await,
         Command::Simulate(simulate) => simulate.run().await,
+        Command::CutPoints(cut_points) => cut_points.run().await,
         Command::Mutants(mutants) => mutants.run().await,
         Command::Report(report) => report.run(),
         Command::Bench(bench) => bench.run().await,

@@ -18,6 +18,8 @@ pub struct Remains {
     pub takeovers: Vec<String>,
     /// Entries of nodes' journals, in words.
     pub journals: Vec<String>,
+    /// Volumes of the array that no record knows, in words.
+    pub volumes: Vec<String>,
 }
 
 /// Names everything that is left without a reason.
@@ -32,5 +34,6 @@ pub fn check_leaks(remains: &Remains, at: Duration) -> Vec<Violation> {
         remains.records.iter().map(|record| format!("after the last Unmount the store still says: {record}."));
     let takeovers = remains.takeovers.iter().map(|key| format!("the key {key} of a takeover is left in the store."));
     let journals = remains.journals.iter().map(|entry| format!("a journal still holds {entry}."));
-    exports.chain(nodes).chain(records).chain(takeovers).chain(journals).map(leak).collect()
+    let volumes = remains.volumes.iter().map(|volume| format!("no record knows {volume}."));
+    exports.chain(nodes).chain(records).chain(takeovers).chain(journals).chain(volumes).map(leak).collect()
 }

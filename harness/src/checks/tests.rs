@@ -228,9 +228,10 @@ fn c9_every_kind_of_leak_is_named() {
         records: vec!["v1 is owned by a".to_owned()],
         takeovers: vec!["/takeovers/1/clock".to_owned()],
         journals: vec!["v1".to_owned()],
+        volumes: vec!["volume dcv-1 of the array".to_owned()],
     };
     let found = check_leaks(&remains, Duration::ZERO);
-    assert_eq!(found.len(), 5);
+    assert_eq!(found.len(), 6);
     assert!(found.iter().all(|violation| violation.invariant == Invariant::C9NoLeak));
 }
 

@@ -49,6 +49,12 @@ pub enum Injection {
     Fail(String),
     /// The caller never hears of the step again.
     Hang,
+    /// The kernel takes so much longer for it, whether or not its caller still waits. Only at [`Moment::Before`].
+    Late(Duration),
+    /// The caller hears nothing until its deadline is over; the effect stays. Only at [`Moment::After`].
+    AnswerLost,
+    /// The caller gives way once, so that whoever stopped it finds it stopped here.
+    Yield,
 }
 
 /// Decides what happens at each step of one node. To crash at a step, the hook kills and returns [`Injection::Hang`].

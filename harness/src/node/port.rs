@@ -12,6 +12,7 @@ use hpe3par_docker_plugin::node::{
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use super::hook::Moment;
 use super::kernel::{FilesystemState, HOST, Mount};
 use super::machine::SimulatedNode;
 
@@ -182,12 +183,14 @@ impl Node for SimulatedNode {
     }
 
     async fn is_mounted_elsewhere(&self, device: &Device, dir: &Path) -> Result<bool, NodeError> {
+        self.inject("is_mounted_elsewhere", device.wwn.as_str(), Moment::Before).await?;
         let state = self.machine.state();
         let on_device = |m: &&Mount| state.kernel.filesystems.get(&m.filesystem).is_some_and(|fs| fs.wwn == device.wwn);
         Ok(state.kernel.mounts.iter().filter(on_device).any(|m| m.namespace != HOST || m.dir != dir))
     }
 
     async fn finds_luns_by_itself(&self) -> Result<bool, NodeError> {
+        self.inject("finds_luns_by_itself", "", Moment::Before).await?;
         Ok(self.machine.options.finds_luns_by_itself)
     }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use hpe3par_docker_plugin::node::{Device, NodeError};
 use tokio::sync::oneshot;
+use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 
 use super::hook::{Injection, Moment};
@@ -24,12 +25,12 @@ impl SimulatedNode {
         T: Send + 'static,
         F: Future<Output = Result<T, NodeError>> + Send + 'static,
     {
-        self.inject(step, object, Moment::Before).await?;
+        let late = self.inject(step, object, Moment::Before).await?;
         if !self.is_powered() {
             return Err(failed(step, object, &"the machine has no power"));
         }
         let (done, heard) = oneshot::channel();
-        let latency = self.machine.step_latency();
+        let latency = self.machine.step_latency() + late;
         self.machine.run(Box::pin(async move {
             sleep(latency).await;
             // A caller that gave up does not hear the result.
@@ -45,20 +46,33 @@ impl SimulatedNode {
         Ok(result)
     }
 
-    fn deadline_of(&self, step: &'static str) -> Duration {
+    /// Longest time a step takes for its caller.
+    #[must_use]
+    pub fn deadline_of(&self, step: &str) -> Duration {
         let deadline = self.machine.options.step_deadline;
         if step == "attach" { deadline * 2 } else { deadline }
     }
 
-    async fn inject(&self, step: &'static str, object: &str, moment: Moment) -> Result<(), NodeError> {
+    /// What the hook makes of a moment; tells how much longer the kernel takes.
+    pub(super) async fn inject(&self, step: &'static str, object: &str, moment: Moment) -> Result<Duration, NodeError> {
         match self.machine.hook().at(step, object, moment) {
-            Injection::None => Ok(()),
+            Injection::None => Ok(Duration::ZERO),
             Injection::Delay(delay) => {
                 sleep(delay).await;
-                Ok(())
+                Ok(Duration::ZERO)
             }
             Injection::Fail(reason) => Err(failed(step, object, &reason)),
             Injection::Hang => std::future::pending().await,
+            Injection::Late(by) => Ok(by),
+            Injection::AnswerLost => {
+                let deadline = self.deadline_of(step);
+                sleep(deadline).await;
+                Err(NodeError::TimedOut { step, object: object.to_owned(), seconds: deadline.as_secs() })
+            }
+            Injection::Yield => {
+                yield_now().await;
+                Ok(Duration::ZERO)
+            }
         }
     }
 

@@ -17,19 +17,22 @@ use hpe3par_emulator::array::{
     RemovalAnomaly, VlunAddress, VlunFilter, VlunKind, VlunRow as Row,
 };
 
+use super::calls::{Calls, Port};
 use super::chronicle::Chronicle;
 use super::coverage::Topic;
 use super::network::{Lost, Network, NodeNumber, Service};
 use super::swarm::{NODES, Swarm};
 
 /// Longest time of a call, as the production adapters have one.
-const DEADLINE: Duration = Duration::from_secs(8);
+pub const ARRAY_DEADLINE: Duration = Duration::from_secs(8);
 /// Name under which records know the array.
 pub const ARRAY_ID: &str = "1646750";
 /// How many iSCSI ports of the array the configuration allows.
 const PORTS: usize = 2;
 /// Codes of the array for an object that is not there (WSAPI developer's guide, error codes).
 const NOT_FOUND: [u32; 4] = [15, 17, 19, 23];
+/// Code for a request that the user of the session may not make.
+const PERMISSION_DENIED: u32 = 13;
 /// Codes for an object that is in the way.
 const EXISTS: [u32; 4] = [16, 18, 22, 73];
 
@@ -44,6 +47,7 @@ pub struct SimulatedArray {
     removal_anomalies: u64,
     /// Removals may leave an active VLUN without a template.
     partial_removals: bool,
+    calls: Calls,
 }
 
 impl SimulatedArray {
@@ -55,9 +59,10 @@ impl SimulatedArray {
         network: Arc<Network>,
         chronicle: Arc<Chronicle>,
         swarm: &Swarm,
+        calls: Calls,
     ) -> Self {
         let (removal_anomalies, partial_removals) = (swarm.removal_anomalies, swarm.partial_removals);
-        Self { node, emulator, network, chronicle, removal_anomalies, partial_removals }
+        Self { node, emulator, network, chronicle, removal_anomalies, partial_removals, calls }
     }
 
     /// One request over one channel.
@@ -70,6 +75,7 @@ impl SimulatedArray {
         let service = service_of(channel);
         let (emulator, chronicle, node) = (self.emulator.clone(), self.chronicle.clone(), NODES[self.node]);
         let told = asked.clone();
+        let trouble = self.calls.meet(self.node, Port::from(service), || asked.shape());
         let at_the_array = move || {
             let result = effect(&emulator);
             if !told.verb.starts_with(READ) {
@@ -78,7 +84,7 @@ impl SimulatedArray {
             chronicle.hear_array();
             result
         };
-        match self.network.call(self.node, service, DEADLINE, at_the_array).await {
+        match self.network.call(self.node, service, ARRAY_DEADLINE, trouble, at_the_array).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(refusal)) => Err(refused(asked.to_string(), &refusal)),
             Err(lost) => {
@@ -111,6 +117,11 @@ impl Asked {
     fn of(verb: &'static str, object: &(impl fmt::Display + ?Sized)) -> Self {
         Self { verb, object: object.to_string() }
     }
+
+    /// What is asked, without the object's name.
+    fn shape(&self) -> String {
+        if self.verb == READ { self.to_string() } else { self.verb.to_owned() }
+    }
 }
 
 impl fmt::Display for Asked {
@@ -134,6 +145,9 @@ fn refused(operation: String, refusal: &Refusal) -> ArrayError {
 fn lost_request(operation: String, lost: Lost) -> ArrayError {
     match lost {
         Lost::NotSent => ArrayError::Unreachable { operation, reason: "connection timed out".to_owned() },
+        Lost::Refused => {
+            ArrayError::Refused { operation, code: PERMISSION_DENIED, message: "permission denied".to_owned() }
+        }
         Lost::Busy => ArrayError::Busy { operation, reason: "503".to_owned() },
         Lost::Unknown => ArrayError::Unknown { operation, reason: "no answer".to_owned() },
     }
@@ -226,7 +240,7 @@ impl Array for SimulatedArray {
     }
 
     fn deadline(&self) -> Duration {
-        DEADLINE
+        ARRAY_DEADLINE
     }
 
     async fn volume(&self, name: &ArrayVolumeName) -> Result<Option<VolumeOnArray>, ArrayError> {

@@ -34,6 +34,8 @@ pub struct Workload {
     container: ContainerId,
     boot: BootId,
     stopped: Arc<AtomicBool>,
+    /// The application ended by itself, over an I/O error.
+    died: Arc<AtomicBool>,
 }
 
 /// What the clients know: running workloads, and every mount id ever sent to a node.
@@ -114,19 +116,36 @@ impl Clients {
 
     /// Mounts and starts a container with an application. Gives whether it runs.
     async fn start(
-        self: &Arc<Self>,
+        &self,
         world: &Arc<World>,
         index: usize,
         volume: &SimulatedVolume,
         mount_id: &str,
     ) -> bool {
-        let Ok(dir) = self.mount(world, index, volume, mount_id).await else { return false };
+        self.try_start(world, index, volume, mount_id).await.is_ok()
+    }
+
+    /// Mounts and starts a container with an application.
+    ///
+    /// # Errors
+    /// Why it does not run.
+    pub async fn try_start(
+        &self,
+        world: &Arc<World>,
+        index: usize,
+        volume: &SimulatedVolume,
+        mount_id: &str,
+    ) -> Result<(), String> {
+        let dir = self.mount(world, index, volume, mount_id).await?;
         let node = &world.workers[index].node;
         let boot = node.boot();
-        let Ok(container) = node.run_container(&dir).await else {
-            world.chronicle.count(Topic::Client, "container did not start");
-            self.unmount(world, index, volume, mount_id, 3).await;
-            return false;
+        let container = match node.run_container(&dir).await {
+            Ok(container) => container,
+            Err(error) => {
+                world.chronicle.count(Topic::Client, "container did not start");
+                self.unmount(world, index, volume, mount_id, 3).await;
+                return Err(error.to_string());
+            }
         };
         let workload = Workload {
             worker: index,
@@ -135,10 +154,11 @@ impl Clients {
             container,
             boot,
             stopped: Arc::default(),
+            died: Arc::default(),
         };
         self.running().push(workload.clone());
         tokio::spawn(application(world.clone(), workload));
-        true
+        Ok(())
     }
 
     /// Sends a Mount, as dockerd does.
@@ -172,28 +192,62 @@ impl Clients {
         mount_id: &str,
         tries: usize,
     ) -> bool {
-        let worker = &world.workers[index];
         for _ in 0..tries {
-            let (node, request) = (&worker.name, self.next_request());
-            world.chronicle.tell_people(|| FactKind::UnmountAsked {
-                node: node.clone(),
-                volume: volume.wwn.clone(),
-                request,
-            });
-            let answer = worker.unmount(&volume.name, mount_id, UNMOUNT_PATIENCE).await;
-            world.chronicle.count_answer(Topic::Unmount, "", &answer);
-            world.chronicle.tell_people(|| FactKind::UnmountAnswered {
-                node: node.clone(),
-                request,
-                answer: answer.as_ref().map(drop).map_err(ToString::to_string),
-            });
-            if answer.is_ok() {
-                self.sent().remove(&(index, mount_id.to_owned()));
+            if self.unmount_once(world, index, volume, mount_id).await.is_ok() {
                 return true;
             }
             sleep(UNMOUNT_PAUSE).await;
         }
         false
+    }
+
+    /// Sends one Unmount, as dockerd does.
+    ///
+    /// # Errors
+    /// What the plugin or the silence said.
+    pub async fn unmount_once(
+        &self,
+        world: &Arc<World>,
+        index: usize,
+        volume: &SimulatedVolume,
+        mount_id: &str,
+    ) -> Result<(), String> {
+        let worker = &world.workers[index];
+        let (node, request) = (&worker.name, self.next_request());
+        world.chronicle.tell_people(|| FactKind::UnmountAsked {
+            node: node.clone(),
+            volume: volume.wwn.clone(),
+            request,
+        });
+        let answer = worker.unmount(&volume.name, mount_id, UNMOUNT_PATIENCE).await;
+        world.chronicle.count_answer(Topic::Unmount, "", &answer);
+        world.chronicle.tell_people(|| FactKind::UnmountAnswered { node: node.clone(), request, answer: answer.clone() });
+        if answer.is_ok() {
+            self.sent().remove(&(index, mount_id.to_owned()));
+        }
+        answer
+    }
+
+    /// Ends the containers under a mount id on a node, without an Unmount.
+    pub async fn end_container(&self, world: &Arc<World>, index: usize, mount_id: &str) {
+        let ended: Vec<Workload> = {
+            let mut running = self.running();
+            let (ended, others) =
+                std::mem::take(&mut *running).into_iter().partition(|w| w.worker == index && w.mount_id == mount_id);
+            *running = others;
+            ended
+        };
+        for workload in ended {
+            workload.end(world).await;
+        }
+    }
+
+    /// The node and the mount id of every container that runs, or only of those whose application has died.
+    #[must_use]
+    pub fn containers(&self, dead_only: bool) -> Vec<(NodeNumber, String)> {
+        let running = self.running();
+        let wanted = running.iter().filter(|workload| !dead_only || workload.died.load(Ordering::SeqCst));
+        wanted.map(|workload| (workload.worker, workload.mount_id.clone())).collect()
     }
 
     /// The one that is chosen among what runs now.
@@ -216,11 +270,7 @@ impl Clients {
     }
 
     async fn stop(&self, world: &Arc<World>, workload: &Workload, tries: usize) {
-        workload.stopped.store(true, Ordering::SeqCst);
-        let node = &world.workers[workload.worker].node;
-        if node.boot() == workload.boot {
-            node.stop_container(workload.container).await;
-        }
+        workload.end(world).await;
         self.unmount(world, workload.worker, &workload.volume, &workload.mount_id, tries).await;
     }
 
@@ -243,13 +293,9 @@ impl Clients {
     }
 
     /// A container dies with its engine: no Unmount is sent, and the engine mounts again with the same id.
-    async fn engine_restarts(self: &Arc<Self>, world: &Arc<World>, one: u64) {
+    async fn engine_restarts(&self, world: &Arc<World>, one: u64) {
         let Some(workload) = self.take_one(one) else { return };
-        workload.stopped.store(true, Ordering::SeqCst);
-        let node = &world.workers[workload.worker].node;
-        if node.boot() == workload.boot {
-            node.stop_container(workload.container).await;
-        }
+        workload.end(world).await;
         world.chronicle.count(Topic::Client, "engine restarts a container");
         self.start(world, workload.worker, &workload.volume, &workload.mount_id).await;
     }
@@ -258,11 +304,7 @@ impl Clients {
     pub async fn stop_all(&self, world: &Arc<World>) {
         let running = std::mem::take(&mut *self.running());
         for workload in &running {
-            workload.stopped.store(true, Ordering::SeqCst);
-            let node = &world.workers[workload.worker].node;
-            if node.boot() == workload.boot {
-                node.stop_container(workload.container).await;
-            }
+            workload.end(world).await;
         }
         // What the engines know of, then what only the records know of: an answer that nobody heard leaves a reference.
         let held: Vec<((usize, String), SimulatedVolume)> =
@@ -274,6 +316,17 @@ impl Clients {
             let Some((index, volume, mount_id)) = reference_left(world) else { break };
             world.chronicle.count(Topic::Client, "reference that no engine knows of");
             self.unmount(world, index, &volume, &mount_id, 10).await;
+        }
+    }
+}
+
+impl Workload {
+    /// Ends container and application; nobody unmounts.
+    async fn end(&self, world: &World) {
+        self.stopped.store(true, Ordering::SeqCst);
+        let node = &world.workers[self.worker].node;
+        if node.boot() == self.boot {
+            node.stop_container(self.container).await;
         }
     }
 }
@@ -298,10 +351,12 @@ async fn application(world: Arc<World>, workload: Workload) {
         sleep(pause).await;
         count += 1;
         if node.append(workload.container, &format!("line {count}")).await.is_err() {
+            workload.died.store(true, Ordering::SeqCst);
             break;
         }
         if sync && node.fsync(workload.container).await.is_err() {
             world.chronicle.count(Topic::Client, "fsync failed");
+            workload.died.store(true, Ordering::SeqCst);
             break;
         }
     }

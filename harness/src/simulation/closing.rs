@@ -226,7 +226,8 @@ async fn demand_removal(world: &Arc<World>, clients: &Arc<Clients>) -> Result<()
     Ok(())
 }
 
-async fn remains_of(world: &World) -> Remains {
+/// What is left of the volumes that are there from the start.
+pub async fn remains_of(world: &World) -> Remains {
     let mut remains = Remains::default();
     let wwns: BTreeSet<Wwn> = world.all_volumes().iter().map(|volume| volume.wwn.clone()).collect();
     for volume in world.volumes.iter().chain(&world.unexpected) {

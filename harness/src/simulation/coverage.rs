@@ -81,10 +81,13 @@ impl Topic {
     }
 }
 
-/// Steps of containers are not the plugin's, and before `facts` it has done nothing that could be torn off.
+/// Steps of containers are not the plugin's, before `facts` it has done nothing that could be torn off, and some looks are no steps.
 #[must_use]
 pub(super) fn may_crash_at(step: &str) -> bool {
-    !matches!(step, "append" | "fsync" | "run_container" | "stop_container" | "facts")
+    !matches!(
+        step,
+        "append" | "fsync" | "run_container" | "stop_container" | "facts" | "is_mounted_elsewhere" | "finds_luns_by_itself"
+    )
 }
 
 /// Every decision of the fencing code, as `way: step`. Reading exports and contest is part of deciding.

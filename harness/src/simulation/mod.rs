@@ -6,12 +6,14 @@
 
 mod array;
 mod by_hand;
+mod calls;
 mod chronicle;
 mod clients;
 mod closing;
 mod coverage;
 mod decisions;
 mod glance;
+mod journal;
 mod minimise;
 mod nemesis;
 mod network;
@@ -19,6 +21,7 @@ mod report;
 mod run;
 mod script;
 mod store;
+mod store_words;
 mod swarm;
 mod volumes;
 mod watched_fabric;
@@ -28,11 +31,20 @@ mod world;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use array::ARRAY_DEADLINE;
+pub use calls::{Call, Origin, Port};
+pub(crate) use calls::{Calls, Interceptor, Trouble};
 pub use chronicle::record_fact;
+pub(crate) use clients::Clients;
+pub(crate) use closing::remains_of;
 pub use coverage::{Coverage, Topic};
 pub use minimise::{Minimised, minimise};
 pub use report::{BrokenSeed, Report};
 pub use run::{Options, Trace, simulate, simulate_one};
 pub use script::{Act, CrashPoint, Deed, Script, Strike};
+pub(crate) use network::NodeNumber;
+pub(crate) use store::{STORE_DEADLINE, WATCH_LOST};
 pub use swarm::{FaultKind, NODES, RequestOdds, Swarm};
+pub(crate) use volumes::{BYSTANDER, SimulatedVolume};
+pub(crate) use world::World;
 pub use world::WorldError;

@@ -7,8 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
+use super::calls::Trouble;
 use super::swarm::{NODES, RequestOdds};
 use crate::node::Random;
 
@@ -52,6 +54,8 @@ pub enum Lost {
     NotSent,
     /// The service was busy: no effect.
     Busy,
+    /// The service refused it: no effect.
+    Refused,
     /// It may have taken effect, or may still.
     Unknown,
 }
@@ -63,6 +67,7 @@ impl Lost {
         match self {
             Self::NotSent => "not sent",
             Self::Busy => "busy",
+            Self::Refused => "refused",
             Self::Unknown => "unknown outcome",
         }
     }
@@ -76,6 +81,7 @@ enum Fate {
     /// The caller hears of a broken connection after this time.
     Reset(Duration),
     Busy,
+    Refused,
 }
 
 struct State {
@@ -220,7 +226,8 @@ impl Network {
         (arrival, fate, back)
     }
 
-    /// Sends a request of `node`; `effect` happens at the service, perhaps late, perhaps never.
+    /// Sends a request of `node`; `effect` happens at the service, perhaps late, perhaps never. `trouble` comes on top of what
+    /// the odds have drawn.
     ///
     /// # Errors
     /// [`Lost`] says what the caller may conclude.
@@ -229,13 +236,33 @@ impl Network {
         node: NodeNumber,
         service: Service,
         deadline: Duration,
+        trouble: Trouble,
         effect: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Lost> {
+        let (mut troubled, mut act, mut late) = (None, None, Duration::ZERO);
+        match trouble {
+            Trouble::None => {}
+            Trouble::Dead => return std::future::pending().await,
+            Trouble::Stopped => yield_now().await,
+            Trouble::AtEffect(then) => act = Some(then),
+            Trouble::AnswerLost => troubled = Some(Fate::AnswerLost),
+            Trouble::Late(by) => late = by,
+            Trouble::Busy => troubled = Some(Fate::Busy),
+            Trouble::Refused => troubled = Some(Fate::Refused),
+        }
+        let effect = move || {
+            let answer = effect();
+            if let Some(act) = act {
+                act();
+            }
+            answer
+        };
         if !self.reaches(node, service) {
             sleep(CONNECT.min(deadline)).await;
             return Err(Lost::NotSent);
         }
         let (arrival, fate, back) = self.plan(node, service, deadline);
+        let (arrival, fate) = (arrival + late, troubled.unwrap_or(fate));
         let silence = match fate {
             Fate::Answered | Fate::AnswerLost => {
                 let heard = self.send(node, service, (arrival, back), matches!(fate, Fate::Answered), effect);
@@ -247,6 +274,7 @@ impl Network {
                 (after, Lost::Unknown)
             }
             Fate::Busy => (arrival, Lost::Busy),
+            Fate::Refused => (arrival, Lost::Refused),
             Fate::LostBefore => (deadline, Lost::Unknown),
         };
         sleep(silence.0).await;

@@ -49,7 +49,8 @@ impl Options {
         }
     }
 
-    fn defects(&self) -> Defects {
+    /// The same, as the plugin takes it.
+    pub(crate) fn defects(&self) -> Defects {
         #[cfg(feature = "mutants")]
         {
             Defects::with(self.mutant)

@@ -5,7 +5,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use hpe3par_docker_plugin::fencing::ConflictPolicy;
+use hpe3par_docker_plugin::fencing::{ConflictPolicy, Policy};
 use hpe3par_emulator::array::InflightPolicy;
 
 use crate::node::{NodeOptions, Random};
@@ -142,6 +142,8 @@ pub struct Swarm {
     pub conflict: ConflictPolicy,
     /// Takeovers within the takeover window after which a living owner is left alone.
     pub takeover_limit: usize,
+    /// The takeover window.
+    pub takeover_window: Duration,
     /// Seconds a Mount waits for another owner.
     pub conflict_delay: u64,
     /// One more volume comes and goes: it is created and removed during the run.
@@ -198,6 +200,7 @@ impl Swarm {
             partial_removals: false,
             conflict,
             takeover_limit,
+            takeover_window: Policy::default().takeover_window,
             comes_and_goes: random.percent(30),
             unexpected,
             conflict_delay: *random.pick(&[0, 0, 1, 3, 8]).unwrap_or(&0),

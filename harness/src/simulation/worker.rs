@@ -26,8 +26,11 @@ use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
 use super::array::SimulatedArray;
+use super::calls::{Calls, ORIGIN, Origin};
 use super::chronicle::Chronicle;
 use super::coverage::Topic;
+use super::journal::SimulatedJournal;
+use super::network::NodeNumber;
 use super::store::SimulatedStore;
 use crate::node::{Gate, Moment, Random, SimulatedNode};
 
@@ -40,6 +43,10 @@ pub const BACKEND: &str = "DEFAULT";
 /// What a plugin of the simulation is made of, apart from its node.
 #[derive(Clone)]
 pub struct PluginParts {
+    /// Number of the node.
+    pub number: NodeNumber,
+    /// Where its calls are announced.
+    pub calls: Calls,
     /// The store as the node reaches it.
     pub store: SimulatedStore,
     /// The array as the node reaches it.
@@ -63,11 +70,14 @@ struct Plugin {
 
 /// Tasks of one life of a plugin.
 #[derive(Clone)]
-struct PluginTasks(Gate);
+struct PluginTasks {
+    gate: Gate,
+    origin: Origin,
+}
 
 impl Tasks for PluginTasks {
     fn spawn(&self, task: BoxFuture<'static, ()>) {
-        tokio::spawn(self.0.through(task));
+        tokio::spawn(self.gate.through(ORIGIN.scope(self.origin, task)));
     }
 }
 
@@ -113,7 +123,7 @@ impl Worker {
         if self.node.is_frozen() {
             gate.freeze();
         }
-        let operations = Operations::new(Arc::new(PluginTasks(gate.clone())));
+        let operations = Operations::new(Arc::new(PluginTasks { gate: gate.clone(), origin: Origin::Request }));
         *self.plugin() = Some(Plugin { gate: gate.clone(), service: None, operations, registration: None });
         self.chronicle.note(&self.name, || "plugin starts".to_owned());
         let (worker, life) = (self.clone(), gate.clone());
@@ -154,6 +164,28 @@ impl Worker {
         }
     }
 
+    /// Stops the plugin's process alone where it stands, as SIGSTOP does.
+    pub fn pause_plugin(&self) {
+        if let Some(plugin) = &*self.plugin() {
+            plugin.gate.freeze();
+            self.chronicle.note(&self.name, || "plugin stands still".to_owned());
+        }
+    }
+
+    /// Lets the plugin's process go on.
+    pub fn resume_plugin(&self) {
+        if let Some(plugin) = &*self.plugin() {
+            plugin.gate.thaw();
+            self.chronicle.note(&self.name, || "plugin goes on".to_owned());
+        }
+    }
+
+    /// The plugin answers requests.
+    #[must_use]
+    pub fn is_serving(&self) -> bool {
+        self.plugin().as_ref().is_some_and(|plugin| plugin.service.is_some())
+    }
+
     /// Cuts the power of machine and plugin.
     pub fn power_off(&self) {
         self.kill_plugin();
@@ -177,7 +209,7 @@ impl Worker {
         let me = Me { node: NodeId::new(&self.name), boot: facts.boot.clone() };
         let driver = Arc::new(Driver::new(self.driver_parts(me)));
         let store: Arc<dyn MetadataStore> = Arc::new(self.parts.store.clone());
-        let tasks = PluginTasks(gate.clone());
+        let tasks = PluginTasks { gate: gate.clone(), origin: Origin::Background };
         let registration = loop {
             match membership::join(&driver, store.clone(), &tasks, facts.clone()).await {
                 Ok(registration) => break registration,
@@ -203,7 +235,11 @@ impl Worker {
             store: Arc::new(self.parts.store.clone()),
             backends: BTreeMap::from([(BACKEND.to_owned(), backend)]),
             node: Arc::new(self.node.clone()),
-            journal: Arc::new(self.journal.clone()),
+            journal: Arc::new(SimulatedJournal::new(
+                self.parts.number,
+                self.journal.clone(),
+                self.parts.calls.clone(),
+            )),
             me,
             mount_prefix: MountPrefix::default(),
             defects: self.parts.defects,

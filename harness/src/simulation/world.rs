@@ -18,6 +18,7 @@ use tokio::time::Instant;
 
 use super::array::SimulatedArray;
 use super::by_hand::STRANGER;
+use super::calls::Calls;
 use super::chronicle::Chronicle;
 use super::network::Network;
 use super::store::SimulatedStore;
@@ -45,6 +46,8 @@ pub struct World {
     pub network: Arc<Network>,
     /// The chronicle.
     pub chronicle: Arc<Chronicle>,
+    /// Where the calls of all plugins are announced.
+    pub calls: Calls,
     /// The nodes.
     pub workers: Vec<Arc<Worker>>,
     /// The volumes in play.
@@ -100,7 +103,7 @@ impl World {
         let network = Arc::new(Network::new(seed, swarm.store.clone(), swarm.array.clone()));
         let fabric = EmulatedFabric::new(emulator.clone(), swarm.settling.clone(), seed);
         let fabric = Arc::new(WatchedFabric::new(fabric, chronicle.clone()));
-        let mut workers = Vec::new();
+        let (mut workers, calls) = (Vec::new(), Calls::default());
         for (index, name) in NODES.into_iter().enumerate() {
             let number = index as u64 + 1;
             let world = NodeWorld {
@@ -111,14 +114,25 @@ impl World {
             };
             let options = NodeOptions { seed: seed.wrapping_mul(31).wrapping_add(number), ..swarm.node.clone() };
             let node = SimulatedNode::new(MachineIdentity::named(name), options, world);
+            let (network, chronicle) = (network.clone(), chronicle.clone());
+            let array = SimulatedArray::new(
+                index,
+                emulator.clone(),
+                network.clone(),
+                chronicle.clone(),
+                &swarm,
+                calls.clone(),
+            );
             let parts = PluginParts {
-                store: SimulatedStore::new(index, store.clone(), network.clone(), chronicle.clone()),
-                array: SimulatedArray::new(index, emulator.clone(), network.clone(), chronicle.clone(), &swarm),
+                number: index,
+                calls: calls.clone(),
+                store: SimulatedStore::new(index, store.clone(), network, chronicle.clone(), calls.clone()),
+                array,
                 policy: policy(&swarm),
                 one_host: swarm.one_host,
                 defects,
             };
-            workers.push(Worker::new(node, parts, chronicle.clone(), seed.wrapping_add(number)));
+            workers.push(Worker::new(node, parts, chronicle, seed.wrapping_add(number)));
         }
         let coming_and_going = built(VolumeName::of_existing(COMES_AND_GOES.to_owned()))?;
         Ok(Arc::new(Self {
@@ -128,6 +142,7 @@ impl World {
             emulator,
             network,
             chronicle,
+            calls,
             workers,
             volumes,
             unexpected,
@@ -153,7 +168,7 @@ impl World {
     }
 
     /// The volume that comes and goes, if it is there.
-    fn came(&self) -> Option<SimulatedVolume> {
+    pub(crate) fn came(&self) -> Option<SimulatedVolume> {
         let name = &self.coming_and_going;
         let id = self.store.read(&keys::volume_name(name.as_str()))?;
         let id: VolumeId = std::str::from_utf8(&id.value).ok()?.parse().ok()?;
@@ -197,6 +212,7 @@ fn policy(swarm: &Swarm) -> Policy {
         conflict_delay: swarm.conflict_delay,
         conflict: swarm.conflict,
         takeover_limit: swarm.takeover_limit,
+        takeover_window: swarm.takeover_window,
         permit_validity: Duration::from_secs(20),
         unclaimed_hold: Duration::from_secs(15),
         revoke_patience: Duration::from_secs(20),

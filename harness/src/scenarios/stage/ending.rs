@@ -245,6 +245,7 @@ async fn remains(lab: &Lab) -> Result<Remains> {
         records: records.iter().filter(busy).map(super::observed_state::describe).collect(),
         takeovers: Vec::new(),
         journals: Vec::new(),
+        volumes: Vec::new(),
     })
 }
 
