@@ -116,9 +116,13 @@ impl CutPoints {
         let outcome = tokio::task::spawn_blocking(move || replay(&played, &options, true));
         let outcome = outcome.await.context("the run panicked")??;
         if self.json {
-            let waits: Vec<_> = outcome.waits.iter().map(|(wait, time)| json!({"wait": wait, "seconds": time.as_secs_f64()})).collect();
+            let waits: Vec<_> =
+                outcome.waits.iter().map(|(wait, time)| json!({"wait": wait, "seconds": time.as_secs_f64()})).collect();
             let lines: Vec<String> = outcome.facts.iter().map(ToString::to_string).collect();
-            print(&format!("{:#}", json!({"answer": outcome.answer, "waits": waits, "violations": outcome.violations, "lines": lines})))?;
+            print(&format!(
+                "{:#}",
+                json!({"answer": outcome.answer, "waits": waits, "violations": outcome.violations, "lines": lines})
+            ))?;
             return Ok(outcome.is_healed());
         }
         for fact in &outcome.facts {

@@ -4,19 +4,20 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
 use super::cell::Strike;
 use super::fault::Fault;
 use crate::node::{Injection, Moment, StepHook};
-use crate::simulation::{ARRAY_DEADLINE, Call, Calls, Interceptor, NodeNumber, Port, STORE_DEADLINE, Trouble, WATCH_LOST, World};
+use crate::simulation::{
+    ARRAY_DEADLINE, Call, Calls, Interceptor, NodeNumber, Port, STORE_DEADLINE, Trouble, WATCH_LOST, World,
+};
 
 /// How much later than its caller's patience a call that hangs takes effect.
 const LATER: Duration = Duration::from_secs(5);
 /// How long a disk of the node hangs, for which nobody has a deadline.
 const DISK_HANGS: Duration = Duration::from_secs(20);
-/// Pause between looks for a plugin that stands still.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Steps of containers, which are not the plugin's.
 const STEPS_OF_CONTAINERS: [&str; 4] = ["append", "fsync", "run_container", "stop_container"];
 
@@ -25,6 +26,8 @@ pub(super) struct Cutter {
     world: Weak<World>,
     nodes: &'static [NodeNumber],
     state: Mutex<State>,
+    /// Signalled after a strike, and when calls do not count any more.
+    changed: Notify,
 }
 
 #[derive(Default)]
@@ -43,10 +46,15 @@ impl Cutter {
     /// A cutter for the calls of these nodes.
     pub(super) fn new(world: &Arc<World>, nodes: &'static [NodeNumber], strikes: &[Strike]) -> Arc<Self> {
         let state = State { strikes: strikes.iter().cloned().collect(), ..State::default() };
-        let cutter = Arc::new(Self { world: Arc::downgrade(world), nodes, state: Mutex::new(state) });
+        let cutter =
+            Arc::new(Self { world: Arc::downgrade(world), nodes, state: Mutex::new(state), changed: Notify::new() });
         world.calls.intercept(Arc::new(Listener(cutter.clone())));
         for (number, worker) in world.workers.iter().enumerate() {
-            worker.node.set_hook(Arc::new(StepCutter { number, calls: world.calls.clone(), running: Mutex::default() }));
+            worker.node.set_hook(Arc::new(StepCutter {
+                number,
+                calls: world.calls.clone(),
+                running: Mutex::default(),
+            }));
         }
         cutter
     }
@@ -64,6 +72,7 @@ impl Cutter {
     pub(super) fn close(&self) -> Vec<Call> {
         let mut state = self.state();
         state.open = false;
+        self.changed.notify_waiters();
         std::mem::take(&mut state.calls)
     }
 
@@ -75,16 +84,15 @@ impl Cutter {
     /// Waits for a plugin to stand still. False: none does until the calls do not count any more.
     pub(super) async fn pauses(&self) -> bool {
         loop {
-            {
+            let changed = self.changed.notified();
+            let (paused, open) = {
                 let state = self.state();
-                if state.struck.iter().any(|fault| fault.is_pause()) {
-                    return true;
-                }
-                if !state.open {
-                    return false;
-                }
+                (state.struck.iter().any(|fault| fault.is_pause()), state.open)
+            };
+            if paused || !open {
+                return paused;
             }
-            sleep(LOOK_EVERY).await;
+            changed.await;
         }
     }
 
@@ -122,9 +130,6 @@ impl Cutter {
     /// Counts a call; the fault if it is the one to strike.
     fn count(&self, call: &Call) -> Option<Fault> {
         let mut state = self.state();
-        if !state.open || !self.nodes.contains(&call.node) {
-            return None;
-        }
         state.calls.push(call.clone());
         state.since += 1;
         let (here, wanted) = (state.since, state.strikes.front()?);
@@ -136,6 +141,7 @@ impl Cutter {
         state.since = 0;
         state.struck.push(fault);
         drop(state);
+        self.changed.notify_waiters();
         if let Some(world) = self.world.upgrade() {
             let (node, port, what) = (world.workers[call.node].name.clone(), call.port, call.what.clone());
             world.chronicle.note("cutter", || format!("STRIKES call of {node} over {port} ({what}): {fault}"));
@@ -200,6 +206,10 @@ impl Cutter {
 struct Listener(Arc<Cutter>);
 
 impl Interceptor for Listener {
+    fn listens_to(&self, node: NodeNumber) -> bool {
+        self.0.nodes.contains(&node) && self.0.state().open
+    }
+
     fn meet(&self, call: Call) -> Trouble {
         match self.0.count(&call) {
             Some(fault) => self.0.trouble(&call, fault),

@@ -70,8 +70,12 @@ impl Fault {
             Self::Busy => "nothing happens: busy, says whom it asks",
             Self::Error => "nothing happens: refused, says whom it asks",
             Self::Hang => "the call hangs past its deadline and takes effect after it",
-            Self::PauseBefore => "the process stands still before the call, longer than any lease, while another node mounts",
-            Self::PauseAfter => "the process stands still after the effect, longer than any lease, while another node mounts",
+            Self::PauseBefore => {
+                "the process stands still before the call, longer than any lease, while another node mounts"
+            }
+            Self::PauseAfter => {
+                "the process stands still after the effect, longer than any lease, while another node mounts"
+            }
         }
     }
 
@@ -95,7 +99,7 @@ impl Fault {
     }
 
     /// For how long a node stands still.
-    pub(super) const PAUSE: Duration = Duration::from_secs(45);
+    pub(super) const PAUSE: Duration = Duration::from_secs(26);
     /// After how long a dead plugin is started again.
     pub(super) const RESTART: Duration = Duration::from_secs(2);
 }

@@ -157,7 +157,9 @@ impl Healing<'_> {
             let Err(reason) = ask().await else { break };
             if begin.elapsed() > HEALED_WITHIN {
                 let within = HEALED_WITHIN.as_secs();
-                return Err(format!("it was more than {within} s after the fault before {what}; the last answer was: {reason}"));
+                return Err(format!(
+                    "it was more than {within} s after the fault before {what}; the last answer was: {reason}"
+                ));
             }
             sleep(ASK_AGAIN).await;
         }

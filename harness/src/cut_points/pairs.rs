@@ -72,8 +72,7 @@ impl Pairs {
 /// [`WorldError`] when a run differs from the one with its first strike alone: a defect of the sweep.
 pub fn sweep_pairs(sweep: &Sweep, wanted: PairsWanted, options: &Options) -> Result<Pairs, WorldError> {
     let begin = std::time::Instant::now();
-    let all: Vec<(Cell, Vec<Strike>)> =
-        sweep.cells().map(|(cell, verdict)| (cell, second_strikes(verdict))).collect();
+    let all: Vec<(Cell, Vec<Strike>)> = sweep.cells().map(|(cell, verdict)| (cell, second_strikes(verdict))).collect();
     let possible = all.iter().map(|(_, seconds)| seconds.len()).sum();
     let every = all.iter().flat_map(|(cell, seconds)| seconds.iter().map(move |second| (cell, second)));
     let chosen: Vec<Cell> = match wanted {

@@ -26,7 +26,7 @@ pub(super) const RIVAL: NodeNumber = OTHER;
 /// Seconds a Mount waits for another owner.
 const CONFLICT_DELAY: u64 = 3;
 /// How long takeovers are remembered: shorter than a process stands still, as every lease is.
-const TAKEOVER_WINDOW: Duration = Duration::from_secs(40);
+const TAKEOVER_WINDOW: Duration = Duration::from_secs(24);
 /// The seed of every run: it draws latencies only.
 const SEED: u64 = 1;
 
@@ -174,7 +174,7 @@ fn swarm() -> Swarm {
         fault_pause: secs(1)..=secs(1),
         fault_length: secs(1)..=secs(1),
         client_pause: secs(1)..=secs(1),
-        append_pause: ms(200)..=ms(400),
+        append_pause: ms(400)..=ms(800),
         store: RequestOdds::default(),
         array: RequestOdds::default(),
         step_failures: 0,

@@ -105,7 +105,10 @@ impl Sweep {
     /// A line for each operation, and the total.
     #[must_use]
     pub fn totals(&self) -> String {
-        let mut text = format!("{:<20} {:>6} {:>6} {:>7} {:>10} {:>9}\n", "operation", "calls", "cells", "healed", "succeeded", "slowest");
+        let mut text = format!(
+            "{:<20} {:>6} {:>6} {:>7} {:>10} {:>9}\n",
+            "operation", "calls", "cells", "healed", "succeeded", "slowest"
+        );
         let row = |name: &str, totals: &Totals| {
             let Totals { calls, cells, healed, succeeded, slowest } = totals;
             format!("{name:<20} {calls:>6} {cells:>6} {healed:>7} {succeeded:>10} {:>7} s\n", seconds(*slowest))
@@ -199,11 +202,7 @@ impl Pairs {
     pub fn sentence(&self) -> String {
         let (played, healed) = (self.played.len(), self.played.len() - self.broken().count());
         let slowest = self.slowest().map(|(cell, verdict)| slowest_words(cell, verdict)).unwrap_or_default();
-        format!(
-            "{played} of {} pairs, {healed} healed{slowest}; {:.1} s",
-            self.possible,
-            self.elapsed.as_secs_f64()
-        )
+        format!("{played} of {} pairs, {healed} healed{slowest}; {:.1} s", self.possible, self.elapsed.as_secs_f64())
     }
 
     /// The pairs as JSON: the numbers, and those that are broken.

@@ -108,6 +108,8 @@ pub enum Trouble {
 
 /// Listens to every call and decides what happens to it.
 pub trait Interceptor: Send + Sync {
+    /// It wants to hear of the calls of this node at the moment.
+    fn listens_to(&self, node: NodeNumber) -> bool;
     /// A call is about to be made. Must not block.
     fn meet(&self, call: Call) -> Trouble;
 }
@@ -124,7 +126,9 @@ impl Calls {
 
     /// Announces a call.
     pub(crate) fn meet(&self, node: NodeNumber, port: Port, what: impl FnOnce() -> String) -> Trouble {
-        let Some(interceptor) = self.0.get() else { return Trouble::None };
+        let Some(interceptor) = self.0.get().filter(|interceptor| interceptor.listens_to(node)) else {
+            return Trouble::None;
+        };
         let origin = ORIGIN.try_with(|origin| *origin).unwrap_or(Origin::Background);
         interceptor.meet(Call { node, port, what: what(), origin })
     }

@@ -115,13 +115,7 @@ impl Clients {
     }
 
     /// Mounts and starts a container with an application. Gives whether it runs.
-    async fn start(
-        &self,
-        world: &Arc<World>,
-        index: usize,
-        volume: &SimulatedVolume,
-        mount_id: &str,
-    ) -> bool {
+    async fn start(&self, world: &Arc<World>, index: usize, volume: &SimulatedVolume, mount_id: &str) -> bool {
         self.try_start(world, index, volume, mount_id).await.is_ok()
     }
 
@@ -221,7 +215,11 @@ impl Clients {
         });
         let answer = worker.unmount(&volume.name, mount_id, UNMOUNT_PATIENCE).await;
         world.chronicle.count_answer(Topic::Unmount, "", &answer);
-        world.chronicle.tell_people(|| FactKind::UnmountAnswered { node: node.clone(), request, answer: answer.clone() });
+        world.chronicle.tell_people(|| FactKind::UnmountAnswered {
+            node: node.clone(),
+            request,
+            answer: answer.clone(),
+        });
         if answer.is_ok() {
             self.sent().remove(&(index, mount_id.to_owned()));
         }

@@ -86,7 +86,13 @@ impl Topic {
 pub(super) fn may_crash_at(step: &str) -> bool {
     !matches!(
         step,
-        "append" | "fsync" | "run_container" | "stop_container" | "facts" | "is_mounted_elsewhere" | "finds_luns_by_itself"
+        "append"
+            | "fsync"
+            | "run_container"
+            | "stop_container"
+            | "facts"
+            | "is_mounted_elsewhere"
+            | "finds_luns_by_itself"
     )
 }
 

@@ -235,11 +235,7 @@ impl Worker {
             store: Arc::new(self.parts.store.clone()),
             backends: BTreeMap::from([(BACKEND.to_owned(), backend)]),
             node: Arc::new(self.node.clone()),
-            journal: Arc::new(SimulatedJournal::new(
-                self.parts.number,
-                self.journal.clone(),
-                self.parts.calls.clone(),
-            )),
+            journal: Arc::new(SimulatedJournal::new(self.parts.number, self.journal.clone(), self.parts.calls.clone())),
             me,
             mount_prefix: MountPrefix::default(),
             defects: self.parts.defects,

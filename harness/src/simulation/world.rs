@@ -115,14 +115,8 @@ impl World {
             let options = NodeOptions { seed: seed.wrapping_mul(31).wrapping_add(number), ..swarm.node.clone() };
             let node = SimulatedNode::new(MachineIdentity::named(name), options, world);
             let (network, chronicle) = (network.clone(), chronicle.clone());
-            let array = SimulatedArray::new(
-                index,
-                emulator.clone(),
-                network.clone(),
-                chronicle.clone(),
-                &swarm,
-                calls.clone(),
-            );
+            let array =
+                SimulatedArray::new(index, emulator.clone(), network.clone(), chronicle.clone(), &swarm, calls.clone());
             let parts = PluginParts {
                 number: index,
                 calls: calls.clone(),

@@ -30,7 +30,9 @@ impl VolumeService {
             {
                 return match loaded.record.lifecycle {
                     Lifecycle::Available => Ok(()),
-                    Lifecycle::Creating => self.finish_creating(loaded.record, loaded.revision, options).await,
+                    Lifecycle::Creating => {
+                        self.finish_creating(loaded.record, loaded.revision, options, Begun::Before).await
+                    }
                     Lifecycle::Removing => Err(crate::fencing::Refusal::BeingRemoved.into()),
                 };
             }
@@ -44,7 +46,7 @@ impl VolumeService {
                 ],
             };
             if let Committed::Yes(revision) = self.parts.store.commit(transaction).await? {
-                return self.finish_creating(record, revision, options).await;
+                return self.finish_creating(record, revision, options, Begun::Now).await;
             }
         }
         Err(FenceError::Deadline { doing: "waiting for another node that creates or removes a volume of this name" })
@@ -78,17 +80,16 @@ impl VolumeService {
         mut record: VolumeRecord,
         mut revision: crate::store::Revision,
         options: &CreateOptions,
+        begun: Begun,
     ) -> Result<(), FenceError> {
         let array = self.parts.driver.array_of(&record)?;
-        let volume = match self.ensure_on_array(array.as_ref(), &record, options).await {
+        let volume = match self.ensure_on_array(array.as_ref(), &record, options, begun).await {
             Ok(volume) => volume,
-            Err(FenceError::Array(
-                error @ (ArrayError::Refused { .. } | ArrayError::NotTried { .. } | ArrayError::NotFound { .. }),
-            )) => {
+            Err(NotCreated::NothingMade(error)) => {
                 self.forget_creation(&record, revision).await?;
                 return Err(error.into());
             }
-            Err(error) => return Err(error),
+            Err(NotCreated::PerhapsMade(error)) => return Err(error.into()),
         };
         loop {
             record.wwn = Some(volume.wwn.clone());
@@ -117,18 +118,22 @@ impl VolumeService {
         array: &dyn Array,
         record: &VolumeRecord,
         options: &CreateOptions,
-    ) -> Result<VolumeOnArray, FenceError> {
+        begun: Begun,
+    ) -> Result<VolumeOnArray, NotCreated> {
         let missing = || ArrayError::Unknown {
             operation: format!("creating volume {}", record.array_name),
             reason: "the array does not list it; repeat the request to find out".to_owned(),
         };
-        if let Some(volume) = array.volume(&record.array_name).await? {
-            return Ok(volume);
+        match array.volume(&record.array_name).await {
+            Ok(Some(volume)) => return Ok(volume),
+            Ok(None) => {}
+            Err(error) if begun == Begun::Now => return Err(NotCreated::by_refusal(error)),
+            Err(error) => return Err(NotCreated::PerhapsMade(error)),
         }
         let defaults = self.parts.defaults.get(&record.backend);
         let Some(cpg) = record.cpg.clone() else {
             let operation = format!("making volume {}", record.array_name);
-            return Err(ArrayError::NotTried { operation, reason: NO_CPG.to_owned() }.into());
+            return Err(NotCreated::NothingMade(ArrayError::NotTried { operation, reason: NO_CPG.to_owned() }));
         };
         let new = NewVolume {
             name: record.array_name.clone(),
@@ -147,10 +152,12 @@ impl VolumeService {
             Err(error) if error.is_unknown() => {}
             Err(error) => {
                 let wanted: Vec<&CpgName> = [Some(&new.cpg), new.snap_cpg.as_ref()].into_iter().flatten().collect();
-                return Err(cpg_missing(array, &record.backend, &wanted, error).await.into());
+                return Err(NotCreated::by_refusal(cpg_missing(array, &record.backend, &wanted, error).await));
             }
         }
-        Ok(array.volume(&record.array_name).await?.ok_or_else(missing)?)
+        // It may be there by now: whatever the array says to this, the record must not go.
+        let found = array.volume(&record.array_name).await.map_err(NotCreated::PerhapsMade)?;
+        found.ok_or_else(|| NotCreated::PerhapsMade(missing()))
     }
 
     /// The array refused: nothing was made, so record and name go again.
@@ -186,6 +193,36 @@ impl VolumeService {
                 BackendState::Failed(cpg_missing(array.as_ref(), backend, &[cpg], error).await.to_string())
             }
             Err(error) => BackendState::Failed(error.to_string()),
+        }
+    }
+}
+
+/// When a creation was begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Begun {
+    /// By this request: before it there was no record.
+    Now,
+    /// By an earlier request, which may have made the volume.
+    Before,
+}
+
+/// Why there is no volume to open the record for.
+#[derive(Debug, PartialEq, Eq)]
+enum NotCreated {
+    /// Nothing was made: record and name can go.
+    NothingMade(ArrayError),
+    /// The array may have the volume, now or later: the record stays, for the repeat or for Remove.
+    PerhapsMade(ArrayError),
+}
+
+impl NotCreated {
+    /// What an error means for a request before which there was nothing.
+    fn by_refusal(error: ArrayError) -> Self {
+        match error {
+            ArrayError::Refused { .. } | ArrayError::NotTried { .. } | ArrayError::NotFound { .. } => {
+                Self::NothingMade(error)
+            }
+            error => Self::PerhapsMade(error),
         }
     }
 }
@@ -257,6 +294,21 @@ mod tests {
         assert_eq!(name_missing_cpg("DEFAULT", &[&cpg("FC_r6")], &known, said()), said(), "something else is missing");
         let many: Vec<CpgName> = (0..100).map(|n| cpg(&format!("cpg{n}"))).collect();
         assert!(name_missing_cpg("DEFAULT", &[&cpg("NOPE")], &many, said()).to_string().len() < 300);
+    }
+
+    #[test]
+    fn only_a_refusal_proves_that_nothing_was_made() {
+        let operation = || "making volume dcv-x".to_owned();
+        let refused = ArrayError::Refused { operation: operation(), code: 13, message: "permission denied".to_owned() };
+        assert_eq!(NotCreated::by_refusal(refused.clone()), NotCreated::NothingMade(refused));
+        let reason = || "no answer".to_owned();
+        for unclear in [
+            ArrayError::Unknown { operation: operation(), reason: reason() },
+            ArrayError::Busy { operation: operation(), reason: reason() },
+            ArrayError::Unreachable { operation: operation(), reason: reason() },
+        ] {
+            assert_eq!(NotCreated::by_refusal(unclear.clone()), NotCreated::PerhapsMade(unclear));
+        }
     }
 
     #[test]
