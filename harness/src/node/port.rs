@@ -30,6 +30,7 @@ impl Node for SimulatedNode {
                 machine: identity.machine.clone(),
                 boot: machine.state().kernel.boot.clone(),
                 initiators: Initiators { iqn: Some(identity.iqn.clone()), wwpns: Vec::new() },
+                idle_wwpns: Vec::new(),
             })
         })
         .await

@@ -170,15 +170,17 @@ fn lun(number: hpe3par_emulator::array::Lun) -> Option<Lun> {
 }
 
 fn host_on_array(host: &Host) -> Option<HostOnArray> {
-    let iqn = host.initiators.iter().find_map(|initiator| match initiator {
+    let mut iqns = host.initiators.iter().filter_map(|initiator| match initiator {
         Initiator::Iscsi(iqn) => Some(iqn.to_string()),
         Initiator::Fc(_) => None,
     });
+    let iqn = iqns.next();
     let name = host.name.as_str().parse().ok()?;
     Some(HostOnArray {
         name,
         domain: host.domain.as_ref().map(ToString::to_string),
         initiators: Initiators { iqn, wwpns: Vec::new() },
+        further_iqns: iqns.collect(),
     })
 }
 

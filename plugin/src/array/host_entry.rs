@@ -10,7 +10,7 @@ use crate::volume::names::array_host_name;
 /// Finds this node's host on the array, or makes it.
 ///
 /// # Errors
-/// [`ArrayError::NotTried`] instead of joining a host object that holds foreign initiators, and any failure of the array.
+/// [`ArrayError::NotTried`] instead of using or joining a host object that holds foreign initiators, and any failure of the array.
 pub async fn ensure_host(array: &dyn Array, facts: &NodeFacts, domain: Option<&str>) -> Result<HostName, ArrayError> {
     let not_tried = |operation: &str, reason: String| ArrayError::NotTried { operation: operation.to_owned(), reason };
     if facts.initiators == Initiators::default() {
@@ -24,6 +24,17 @@ pub async fn ensure_host(array: &dyn Array, facts: &NodeFacts, domain: Option<&s
             let reason = format!(
                 "on the array this node's initiators belong to two hosts, {} and {}; leave them in one",
                 host.name, other.name
+            );
+            return Err(not_tried("using this node's host on the array", reason));
+        }
+        let foreign = foreign_initiators(host, facts);
+        if !foreign.is_empty() {
+            let reason = format!(
+                "the array's host {} also has initiators that are not this node's: {}; two nodes in one host cannot be told \
+                 apart and neither can be fenced alone, so give each node a host of its own, or remove names no machine has \
+                 any more",
+                host.name,
+                foreign.join(", ")
             );
             return Err(not_tried("using this node's host on the array", reason));
         }
@@ -43,8 +54,12 @@ pub async fn ensure_host(array: &dyn Array, facts: &NodeFacts, domain: Option<&s
         array.add_initiators(&name, &facts.initiators).await?;
         return Ok(name);
     }
-    let host =
-        HostOnArray { name: name.clone(), domain: domain.map(str::to_owned), initiators: facts.initiators.clone() };
+    let host = HostOnArray {
+        name: name.clone(),
+        domain: domain.map(str::to_owned),
+        initiators: facts.initiators.clone(),
+        further_iqns: Vec::new(),
+    };
     match array.create_host(&host).await {
         Ok(()) => Ok(name),
         Err(error @ (ArrayError::Unknown { .. } | ArrayError::Exists { .. })) => {
@@ -56,6 +71,22 @@ pub async fn ensure_host(array: &dyn Array, facts: &NodeFacts, domain: Option<&s
     }
 }
 
+/// Names in the host that are none of this node's, whether the link of its adapters is up or not.
+fn foreign_initiators(host: &HostOnArray, facts: &NodeFacts) -> Vec<String> {
+    let is_mine = |wwpn: &&String| {
+        let mut mine = facts.initiators.wwpns.iter().chain(&facts.idle_wwpns);
+        mine.any(|known| plain(known) == plain(wwpn))
+    };
+    let is_my_iqn = |name: &&String| facts.initiators.iqn.as_ref().is_some_and(|mine| mine.eq_ignore_ascii_case(name));
+    let iqns = host.initiators.iqn.iter().chain(&host.further_iqns).filter(|name| !is_my_iqn(name));
+    iqns.chain(host.initiators.wwpns.iter().filter(|wwpn| !is_mine(wwpn))).cloned().collect()
+}
+
+/// A WWN as the array compares it: without colons, in one case (observed).
+fn plain(wwpn: &str) -> String {
+    wwpn.chars().filter(|c| *c != ':').map(|c| c.to_ascii_uppercase()).collect()
+}
+
 async fn add_missing(array: &dyn Array, host: &HostOnArray, mine: &Initiators) -> Result<(), ArrayError> {
     let known = |wwpn: &String| host.initiators.wwpns.iter().any(|have| have.eq_ignore_ascii_case(wwpn));
     let missing: Vec<String> = mine.wwpns.iter().filter(|wwpn| !known(wwpn)).cloned().collect();
@@ -63,4 +94,32 @@ async fn add_missing(array: &dyn Array, host: &HostOnArray, mine: &Initiators) -
         return Ok(());
     }
     array.add_initiators(&host.name, &Initiators { iqn: None, wwpns: missing }).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::{BootId, MachineId};
+
+    #[test]
+    fn a_host_is_this_nodes_only_if_every_initiator_is() {
+        let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+        let facts = NodeFacts {
+            hostname: "a".to_owned(),
+            machine: MachineId::of("m", None),
+            boot: BootId::new("b"),
+            initiators: Initiators { iqn: Some("iqn.a".to_owned()), wwpns: names(&["1000D89D676F3859"]) },
+            idle_wwpns: names(&["1000D89D676F385A"]),
+        };
+        let mine = Initiators {
+            iqn: Some("IQN.A".to_owned()),
+            wwpns: names(&["10:00:d8:9d:67:6f:38:59", "1000d89d676f385a"]),
+        };
+        let mut host =
+            HostOnArray { name: "h".parse().unwrap(), domain: None, initiators: mine, further_iqns: Vec::new() };
+        assert!(foreign_initiators(&host, &facts).is_empty());
+        host.further_iqns = names(&["iqn.b"]);
+        host.initiators.wwpns.push("2000D89D676F3859".to_owned());
+        assert_eq!(foreign_initiators(&host, &facts), ["iqn.b", "2000D89D676F3859"]);
+    }
 }

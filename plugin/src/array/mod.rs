@@ -194,6 +194,8 @@ pub struct HostOnArray {
     pub domain: Option<String>,
     /// Initiators.
     pub initiators: Initiators,
+    /// Further iSCSI names of the host: [`Initiators`] has one, as every node has.
+    pub further_iqns: Vec<String>,
 }
 
 /// A target port that is ready.

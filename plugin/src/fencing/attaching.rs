@@ -4,14 +4,13 @@
 //! not read from the device itself, an answer without a committed record and a mount seen in this kernel.
 
 use std::path::Path;
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use tracing::{info, warn};
 
 use super::claiming::Claimed;
-use super::driver::Driver;
+use super::driver::{Doubt, Driver};
 use super::error::FenceError;
 use super::mounting::Round;
 use super::mutants::Mutant;
@@ -69,7 +68,7 @@ impl Driver {
         let attached = self.attach(&claimed.loaded.record, round, exported).await;
         if attached.is_err() {
             // Perhaps this node is another host of the array by now: look it up again next time.
-            self.forget_host(self.backend(&claimed.loaded.record)?.array.id());
+            self.forget_host(&claimed.loaded.record.backend);
         }
         let (device, ports) = attached?;
         self.ensure_filesystem(claimed, &device).await?;
@@ -95,7 +94,10 @@ impl Driver {
     ) -> Result<(Device, Vec<TargetPort>), FenceError> {
         let backend = self.backend(record)?;
         let ports = backend.array.target_ports().await?;
-        self.parts.node.purge_stale_lun(attempt.lun).await?;
+        if !round.local.luns.contains(&attempt.lun) {
+            // A number that is about to be used. One by which the volume is here already is not stale.
+            self.parts.node.purge_stale_lun(attempt.lun).await?;
+        }
         let request = AttachRequest {
             wwn: round.wwn.clone(),
             lun: attempt.lun,
@@ -192,33 +194,31 @@ impl Driver {
             match self.save(&claimed.loaded, record).await {
                 Ok(Some(saved)) => {
                     claimed.loaded = saved;
+                    // Earlier tries were compared with an older revision: they can have no effect any more.
+                    self.no_doubt(claimed.loaded.record.id);
                     return self.committed(claimed, &info, added.then_some((mount_id, caller))).await;
                 }
                 Ok(None) => self.refresh(claimed).await?,
                 Err(FenceError::Store(StoreError::Unavailable { .. })) => {
                     // Unknown: read what is there before anything else is said.
-                    self.doubt(claimed, mount_id);
+                    let holds = references::count(&info.mount_ids, mount_id);
+                    let doubt = Doubt { mount_id: mount_id.to_owned(), epoch: claimed.epoch, holds };
+                    self.doubt(claimed.loaded.record.id, doubt);
                     tokio::time::sleep(COMMIT_PAUSE).await;
                     self.refresh(claimed).await?;
-                    self.no_doubt(claimed);
-                    if claimed.loaded.record.path_info.get(&me.node) == Some(&info) {
-                        return self.committed(claimed, &info, added.then_some((mount_id, caller))).await;
-                    }
                 }
                 Err(error) => return Err(error),
             }
+            // This commit or an earlier one, which may have come late, is there: nobody else writes this stage.
+            let now = &claimed.loaded.record;
+            if now.ownership.stage() == Some(Stage::Mounted(Some(attempt)))
+                && now.path_info.get(&me.node) == Some(&info)
+            {
+                self.no_doubt(now.id);
+                return self.committed(claimed, &info, added.then_some((mount_id, caller))).await;
+            }
         }
         Err(FenceError::ChangedMeanwhile { doing: "committing the mount" })
-    }
-
-    /// Remembers that the reference may be in the record, until a look at the record says what is there.
-    fn doubt(&self, claimed: &Claimed, mount_id: &str) {
-        let mut doubtful = self.doubtful.lock().unwrap_or_else(PoisonError::into_inner);
-        doubtful.insert(claimed.loaded.record.id, vec![(mount_id.to_owned(), claimed.epoch)]);
-    }
-
-    fn no_doubt(&self, claimed: &Claimed) {
-        self.doubtful.lock().unwrap_or_else(PoisonError::into_inner).remove(&claimed.loaded.record.id);
     }
 
     /// The mount is committed: remember it here and answer. A caller that has gone leaves no reference; the volume

@@ -50,6 +50,7 @@ impl Driver {
         record.epoch = lost_epoch.next();
         record.takeover = None;
         record.quarantine.remove(&me.node);
+        record.forget_unfinished_unmount();
         burn_open_attempt(&mut record, &BTreeSet::new());
         for lost in ended {
             let Owner { node, boot, host, rest: _ } = lost.clone();
@@ -137,7 +138,7 @@ impl Driver {
                 Err(error) => {
                     if error.is_not_found() {
                         // The host object may have been removed or renamed: find it anew next time.
-                        self.forget_host(array.id());
+                        self.forget_host(&claimed.loaded.record.backend);
                     }
                     return Err(error.into());
                 }

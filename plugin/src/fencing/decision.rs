@@ -316,8 +316,9 @@ fn named(record: &VolumeRecord, exports: &ExportsSeen, host: &HostName) -> bool 
 
 /// The earlier plugin did not write which host an owner is. If just one host is left unexplained, it is that one.
 fn exports_of_migrated_owner<'e>(record: &VolumeRecord, exports: &'e ExportsSeen) -> Option<&'e HostName> {
-    let lost = record.quarantine.values().any(|q| q.host.is_none() && !q.revoked);
-    if !lost && record.ownership.owner().is_none_or(|owner| owner.host.is_some()) {
+    let is_known = |node: &NodeId| exports.node_hosts.values().any(|known| known == node);
+    let lost = record.quarantine.iter().any(|(node, q)| q.host.is_none() && !q.revoked && !is_known(node));
+    if !lost && record.ownership.owner().is_none_or(|owner| owner.host.is_some() || is_known(&owner.node)) {
         return None;
     }
     let unexplained = exports.rows.iter().filter_map(VlunRow::host).filter(|host| !named(record, exports, host));

@@ -83,7 +83,16 @@ pub struct Loaded {
 /// A LUN number of a volume whose export may still take effect: volume, host and number.
 type BurnedNumber = (VolumeId, (HostName, Lun));
 
-/// This node's host on one array, once it is known.
+/// A reference whose commit may have taken effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Doubt {
+    pub(super) mount_id: String,
+    pub(super) epoch: Epoch,
+    /// How many references the id has if it did.
+    pub(super) holds: usize,
+}
+
+/// This node's host for one backend section, once it is known.
 type HostCell = Arc<tokio::sync::Mutex<Option<HostName>>>;
 
 /// Carries out what the decisions say, for one node.
@@ -95,8 +104,8 @@ pub struct Driver {
     pub(super) stuck: Mutex<BTreeMap<VolumeId, Instant>>,
     pub(super) unclaimed: Mutex<BTreeMap<VolumeId, Instant>>,
     pub(super) burned_since: Mutex<BTreeMap<BurnedNumber, Instant>>,
-    /// Mount ids, with their epoch, whose commit may have taken effect though their callers heard of an error.
-    pub(super) doubtful: Mutex<BTreeMap<VolumeId, Vec<(String, Epoch)>>>,
+    /// References that may be in the record though their callers heard of an error.
+    pub(super) doubtful: Mutex<BTreeMap<VolumeId, Vec<Doubt>>>,
     pub(super) here: Mutex<BTreeMap<VolumeId, JournalEntry>>,
     pub(super) seen: Mutex<BTreeMap<VolumeId, VolumeRecord>>,
     pub(super) store_away: AtomicBool,

@@ -63,11 +63,13 @@ impl Driver {
             return Ok(());
         }
         let backend = self.backend(record)?;
-        let current = record.ownership.stage().and_then(Stage::attempt).map(|attempt| attempt.lun);
+        let current = export_in_force(record);
         // Age first, then the look: what takes effect in between is seen.
-        let aged = self.older_than(id, &burned, backend.policy.burned_watch);
+        let mut aged = self.older_than(id, &burned, backend.policy.burned_watch);
         let rows = self.read_exports(record).await?;
-        let found = late(&rows, &burned, current);
+        // What is listed is no request that never came.
+        aged.retain(|(host, lun)| !rows.iter().any(|row| row.host() == Some(host) && row.lun() == *lun));
+        let found = late(&rows, &burned, current.as_ref());
         for export in &found {
             info!(?export, "removing an export that took effect late");
             remove_one(backend.array.as_ref(), export, Channel::Wsapi).await?;
@@ -75,7 +77,7 @@ impl Driver {
         let mut seen = BTreeSet::new();
         if !found.is_empty() {
             let left = self.read_exports(record).await?;
-            let still = late(&left, &burned, current);
+            let still = late(&left, &burned, current.as_ref());
             let numbers = |exports: &[Export]| -> BTreeSet<Number> {
                 exports.iter().filter_map(|export| Some((export.to.host()?.clone(), export.lun))).collect()
             };
@@ -162,15 +164,24 @@ pub(super) fn forget_seen(record: &mut VolumeRecord, seen: &BTreeSet<Number>) {
     record.burned_luns.retain(|_, luns| !luns.is_empty());
 }
 
+/// Host and LUN number of the owner's export.
+fn export_in_force(record: &VolumeRecord) -> Option<Number> {
+    let host = record.ownership.owner()?.host.clone()?;
+    Some((host, record.ownership.stage().and_then(Stage::attempt)?.lun))
+}
+
 /// Templates that are known to come from requests given up, except the export in force.
-fn late(rows: &[VlunRow], burned: &BTreeSet<Number>, current: Option<Lun>) -> Vec<Export> {
+fn late(rows: &[VlunRow], burned: &BTreeSet<Number>, current: Option<&Number>) -> Vec<Export> {
     rows.iter()
         .filter_map(|row| match row {
             VlunRow::Template(export) => Some(export),
             VlunRow::Active { .. } => None,
         })
-        .filter(|export| current != Some(export.lun))
-        .filter(|export| export.to.host().is_some_and(|host| burned.contains(&(host.clone(), export.lun))))
+        .filter(|export| {
+            // Each host counts its own LUN numbers: the same number at another host is another export.
+            let number = export.to.host().map(|host| (host.clone(), export.lun));
+            number.is_some_and(|number| current != Some(&number) && burned.contains(&number))
+        })
         .cloned()
         .collect()
 }
@@ -225,7 +236,8 @@ mod tests {
         let rows = [("host-a", 5), ("host-a", 6), ("host-b", 5)]
             .map(|(host, lun)| VlunRow::Template(export(number(host, lun))));
         let burned = [number("host-a", 5), number("host-a", 6)].into();
-        let in_force = Some(Lun::try_from(6).unwrap());
-        assert_eq!(late(&rows, &burned, in_force), [export(number("host-a", 5))]);
+        assert_eq!(late(&rows, &burned, Some(&number("host-a", 6))), [export(number("host-a", 5))]);
+        let all = [export(number("host-a", 5)), export(number("host-a", 6))];
+        assert_eq!(late(&rows, &burned, Some(&number("host-b", 6))), all, "another host's number hides nothing");
     }
 }

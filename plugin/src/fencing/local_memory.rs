@@ -12,6 +12,8 @@ use super::driver::{Driver, Loaded};
 use super::error::FenceError;
 use super::references;
 use super::refusal::Refusal;
+use crate::array::Wwn;
+use crate::node::LocalTruth;
 use crate::store::journal::JournalEntry;
 use crate::volume::mount::{Caller, Mounted};
 use crate::volume::names::VolumeId;
@@ -64,8 +66,26 @@ impl Driver {
             size_gib: record.size_gib,
             released: false,
             ahead_of_store: false,
+            given_up: false,
         };
         self.write_journal(entry).await
+    }
+
+    /// Remembers, before a filesystem is shut down for want of paths, that its mount is never good again.
+    pub(super) async fn journal_given_up(&self, id: VolumeId) -> Result<(), FenceError> {
+        match self.journal_entry(id) {
+            Some(entry) if !entry.given_up => self.write_journal(JournalEntry { given_up: true, ..entry }).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// What this kernel has of a volume. A filesystem that this node has given up is dead, also where the kernel does not
+    /// show it.
+    pub(super) async fn inspect(&self, id: VolumeId, wwn: &Wwn) -> Result<LocalTruth, FenceError> {
+        let mut local = self.parts.node.inspect(wwn).await?;
+        let given_up = self.journal_entry(id).is_some_and(|entry| entry.given_up);
+        local.filesystem_dead |= given_up && !local.mounted_at.is_empty();
+        Ok(local)
     }
 
     /// Remembers that the volume is down here, before the array and the store are told.
@@ -104,6 +124,8 @@ impl Driver {
         entry.ahead_of_store = true;
         let answer = Mounted { mountpoint: entry.mount_dir.clone(), device: entry.device.clone() };
         self.write_journal(entry).await?;
+        // The record will be brought in line with this list, whatever became of earlier commits.
+        self.no_doubt(id);
         Ok(answer)
     }
 
@@ -121,7 +143,7 @@ impl Driver {
         entry.ahead_of_store = true;
         self.write_journal(entry.clone()).await?;
         if entry.mount_ids.is_empty() {
-            let local = self.parts.node.inspect(&entry.wwn).await?;
+            let local = self.inspect(id, &entry.wwn).await?;
             if local.filesystem_dead {
                 let record = VolumeRecord::new(entry.id, entry.name.clone());
                 self.drop_fenced(&record, &entry.wwn, &local).await?;
@@ -141,8 +163,9 @@ impl Driver {
         if entry.released || entry.boot != self.parts.me.boot {
             return Ok(None);
         }
-        let local = self.parts.node.inspect(&entry.wwn).await?;
-        Ok((local.is_mounted_at(&entry.mount_dir) && !local.paths_down).then_some(entry))
+        let local = self.inspect(id, &entry.wwn).await?;
+        let is_good = local.is_mounted_at(&entry.mount_dir) && !local.paths_down && !entry.given_up;
+        Ok(is_good.then_some(entry))
     }
 
     /// Before a Mount or Unmount: what this node did while the store was away is told first.

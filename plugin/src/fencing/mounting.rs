@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
 use super::decision::{ContestSeen, DelayClock, ExportsSeen, MountFacts, MountStep, next_mount_step};
-use super::driver::{Driver, Loaded};
+use super::driver::{Doubt, Driver, Loaded};
 use super::error::FenceError;
 use super::mutants::Mutant;
 use super::references;
@@ -21,6 +21,7 @@ use crate::node::{LocalTruth, registration};
 use crate::store::{Change, Guard, Revision, Transaction, keys};
 use crate::volume::mount::{Caller, Mounted};
 use crate::volume::names::VolumeId;
+use crate::volume::options::CreateOptions;
 use crate::volume::record::{Owner, Ownership, Rest, Stage, Takeover};
 
 /// How long a wait for the owner lasts at most before everything is looked at again, should the watch be deaf.
@@ -108,7 +109,7 @@ impl Driver {
                 MountStep::Refuse(refusal) => {
                     if matches!(refusal, Refusal::ExportedToStrangers { .. }) {
                         // The stranger may be this node under a new name on the array: look it up again next time.
-                        self.forget_host(self.backend(&round.loaded.record)?.array.id());
+                        self.forget_host(&round.loaded.record.backend);
                     }
                     return Err(refusal.into());
                 }
@@ -122,7 +123,7 @@ impl Driver {
         let mut loaded = self.load(id).await?.ok_or(FenceError::NoSuchVolume)?;
         self.refuse_older_store(&loaded.record)?;
         let wwn = self.wwn_of(&mut loaded.record).await?;
-        let local = self.parts.node.inspect(&wwn).await?;
+        let local = self.inspect(id, &wwn).await?;
         let mount_dir = self.mount_dir(&loaded.record, &wwn);
         let mut round = Round { loaded, wwn, local, mount_dir, exports: None, contest: None };
         let backend = self.backend(&round.loaded.record)?;
@@ -239,10 +240,20 @@ impl Driver {
         }
         let added = info.mount_ids.len() > held;
         let answer = answer(info.path.clone());
-        let Some(saved) = self.save(&round.loaded, record).await? else { return Ok(None) };
+        let (epoch, holds) = (record.epoch, references::count(&info.mount_ids, mount_id));
+        let saved = match self.save(&round.loaded, record).await {
+            Ok(Some(saved)) => saved,
+            Ok(None) => return Ok(None),
+            Err(error) => {
+                // The commit may have taken effect, and the caller hears of an error, so it will never let go.
+                if added {
+                    self.doubt(round.loaded.record.id, Doubt { mount_id: mount_id.to_owned(), epoch, holds });
+                }
+                return Err(error);
+            }
+        };
         if let Err(error) = self.journal_mounted(&saved.record).await {
             if added {
-                // The caller hears of an error, so it will never let go.
                 self.drop_again(saved, mount_id).await?;
             }
             return Err(error);
@@ -272,8 +283,20 @@ impl Driver {
         Ok(())
     }
 
-    /// Drops one reference of this node, whoever else changes the record meanwhile. `None`: it is not ours any more.
+    /// Drops one reference of this node, whoever else changes the record meanwhile. `None`: it is not ours any more. What
+    /// cannot be dropped now is dropped later.
     async fn drop_again(&self, saved: Loaded, mount_id: &str) -> Result<Option<Loaded>, FenceError> {
+        let (id, me) = (saved.record.id, &self.parts.me);
+        let holds = references::count(saved.record.references(&me.node, &me.boot), mount_id);
+        let doubt = Doubt { mount_id: mount_id.to_owned(), epoch: saved.record.epoch, holds };
+        let dropped = self.drop_until_saved(saved, mount_id).await;
+        if dropped.is_err() {
+            self.doubt(id, doubt);
+        }
+        dropped
+    }
+
+    async fn drop_until_saved(&self, saved: Loaded, mount_id: &str) -> Result<Option<Loaded>, FenceError> {
         let (id, epoch) = (saved.record.id, saved.record.epoch);
         let mut current = Some(saved);
         while let Some(loaded) = current.filter(|loaded| loaded.record.epoch == epoch) {
@@ -289,17 +312,33 @@ impl Driver {
         Ok(None)
     }
 
+    /// Remembers a reference that may be in the record though its caller was told that the mount failed.
+    pub(super) fn doubt(&self, id: VolumeId, doubt: Doubt) {
+        let mut doubtful = self.doubtful.lock().unwrap_or_else(PoisonError::into_inner);
+        let doubts = doubtful.entry(id).or_default();
+        if !doubts.contains(&doubt) {
+            doubts.push(doubt);
+        }
+    }
+
+    pub(super) fn no_doubt(&self, id: VolumeId) {
+        self.doubtful.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+    }
+
     /// Drops references whose commit had an unknown outcome: their callers were told that the mount failed.
     pub(super) async fn drop_doubtful(&self, id: VolumeId) -> Result<(), FenceError> {
+        let me = &self.parts.me;
         let doubtful = self.doubtful.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
-        for (mount_id, epoch) in doubtful.into_iter().flatten() {
+        for Doubt { mount_id, epoch, holds } in doubtful.into_iter().flatten() {
             let Some(loaded) = self.load(id).await? else { break };
-            if loaded.record.epoch == epoch && loaded.record.is_owned_by(&self.parts.me.node, &self.parts.me.boot) {
-                warn!(volume = %loaded.record.display_name, mount_id, "dropping the reference of a mount that was answered with an error");
-                self.drop_again(loaded, &mount_id).await?;
+            let record = &loaded.record;
+            let is_there = references::count(record.references(&me.node, &me.boot), &mount_id) >= holds;
+            if record.epoch == epoch && record.is_owned_by(&me.node, &me.boot) && is_there {
+                warn!(volume = %record.display_name, mount_id, "dropping the reference of a mount that was answered with an error");
+                self.drop_until_saved(loaded, &mount_id).await?;
             }
         }
-        self.doubtful.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        self.no_doubt(id);
         Ok(())
     }
 
@@ -327,7 +366,9 @@ impl Driver {
     async fn open_takeover(&self, round: &Round) -> Result<(), FenceError> {
         let mut record = round.loaded.record.clone();
         let policy = &self.backend(&record)?.policy;
-        let delay = record.mount_conflict_delay.unwrap_or(policy.conflict_delay);
+        // A record written by other hands may ask for more than any lease lasts.
+        let longest = CreateOptions::LONGEST_DELAY.as_secs();
+        let delay = record.mount_conflict_delay.unwrap_or(policy.conflict_delay).min(longest);
         let clock = self.parts.store.grant_lease(Duration::from_secs(delay)).await?;
         let permit = self.parts.store.grant_lease(Duration::from_secs(delay) + policy.permit_validity).await?;
         let owner = record

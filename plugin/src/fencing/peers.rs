@@ -1,6 +1,6 @@
 //! The other nodes: which hosts of the array they are, and whether their plugin is alive.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
 
 use tracing::{info, warn};
@@ -16,11 +16,11 @@ use crate::store::{Change, Committed, Guard, Transaction, keys};
 use crate::volume::record::VolumeRecord;
 
 impl Driver {
-    /// This node's host on the volume's array: found or made once, then remembered; written down for the other
+    /// This node's host for the volume's backend section: found or made once, then remembered; written down for the other
     /// nodes before the first export, so that they know whose exports they see.
     pub(super) async fn my_host(&self, record: &VolumeRecord) -> Result<HostName, FenceError> {
         let array = &self.backend(record)?.array;
-        let cell = self.host_cell(array.id());
+        let cell = self.host_cell(&record.backend);
         let mut known = cell.lock().await;
         if let Some(host) = known.as_ref() {
             return Ok(host.clone());
@@ -36,14 +36,15 @@ impl Driver {
         Ok(host)
     }
 
-    /// One cell per array, so that an array that does not answer keeps nobody else waiting.
-    fn host_cell(&self, array: &str) -> Arc<tokio::sync::Mutex<Option<HostName>>> {
-        Arc::clone(self.hosts.lock().unwrap_or_else(PoisonError::into_inner).entry(array.to_owned()).or_default())
+    /// One cell per backend section: sections of one array may differ in protocol, and so in host; and an array that does
+    /// not answer keeps nobody else waiting.
+    fn host_cell(&self, section: &str) -> Arc<tokio::sync::Mutex<Option<HostName>>> {
+        Arc::clone(self.hosts.lock().unwrap_or_else(PoisonError::into_inner).entry(section.to_owned()).or_default())
     }
 
     /// Looks for the host anew at the next use.
-    pub(super) fn forget_host(&self, array: &str) {
-        self.hosts.lock().unwrap_or_else(PoisonError::into_inner).remove(array);
+    pub(super) fn forget_host(&self, section: &str) {
+        self.hosts.lock().unwrap_or_else(PoisonError::into_inner).remove(section);
     }
 
     /// Writes down which node the host is. Refused while it stands for another node that is alive: the two would see
@@ -86,6 +87,17 @@ impl Driver {
                 Some((host, NodeId::new(std::str::from_utf8(&entry.value).ok()?)))
             })
             .collect())
+    }
+
+    /// All hosts by which this node may have been exported the volume: as it is known now, as the record was written, and
+    /// as the cluster has it.
+    pub(super) async fn my_hosts(&self, record: &VolumeRecord) -> Result<BTreeSet<HostName>, FenceError> {
+        let me = &self.parts.me.node;
+        let mut hosts = BTreeSet::from([self.my_host(record).await?]);
+        hosts.extend(record.ownership.owner().filter(|owner| owner.node == *me).and_then(|owner| owner.host.clone()));
+        hosts.extend(record.quarantine.get(me).and_then(|lost| lost.host.clone()));
+        hosts.extend(self.node_hosts(record).await?.into_iter().filter(|(_, node)| node == me).map(|(host, _)| host));
+        Ok(hosts)
     }
 
     /// The exports of a volume; over the command line when REST does not answer.

@@ -4,6 +4,7 @@
 //! fence this node slept through, or a late export heals by itself.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -12,7 +13,7 @@ use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
 use tokio::time::Instant;
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::decision::Me;
 use super::driver::{Driver, Loaded};
@@ -178,8 +179,13 @@ impl Driver {
             || self.journal_entry(record.id).is_some()
     }
 
+    /// A defect that shows in one volume must not end the reconciliation of the others.
     async fn reconcile_logged(&self, id: VolumeId) {
-        if let Err(error) = self.reconcile(id).await {
+        let Ok(outcome) = AssertUnwindSafe(self.reconcile(id)).catch_unwind().await else {
+            error!(volume = %id, node = %self.parts.me.node, "reconciliation of the volume panicked; this is a defect of the plugin; trying again later");
+            return;
+        };
+        if let Err(error) = outcome {
             warn!(volume = %id, node = %self.parts.me.node, %error, "reconciliation of the volume is not complete; trying again later");
         }
     }
@@ -205,7 +211,7 @@ impl Driver {
             None if self.concerns_me(&loaded.record) => self.wwn_of(&mut loaded.record).await?,
             None => return Ok(()),
         };
-        let local = self.parts.node.inspect(&wwn).await?;
+        let local = self.inspect(id, &wwn).await?;
         let journal = self.journal_entry(id);
         self.refuse_older_store(&loaded.record)?;
         let step = next_reconcile_step(&loaded.record, &self.parts.me, &local, journal.as_ref());

@@ -14,6 +14,11 @@ pub(super) fn is_counted_again(ids: &[String], id: &str) -> bool {
     !is_repeated_by_its_sender(id) && ids.iter().any(|known| known == id)
 }
 
+/// How many references an id has.
+pub(super) fn count(ids: &[String], id: &str) -> usize {
+    ids.iter().filter(|known| *known == id).count()
+}
+
 /// Drops every reference of an id.
 pub(super) fn forget(ids: &mut Vec<String>, id: &str) {
     ids.retain(|known| known != id);

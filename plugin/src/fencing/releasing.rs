@@ -63,6 +63,7 @@ impl Driver {
     pub async fn unmount(&self, id: VolumeId, mount_id: &str, deadline: Instant) -> Result<(), FenceError> {
         let _guard = self.volume_guard(id).await;
         self.finish_what_memory_knows(id).await?;
+        self.drop_doubtful(id).await?;
         loop {
             let Some(loaded) = self.load(id).await? else { return Ok(()) };
             self.refuse_older_store(&loaded.record)?;
@@ -138,12 +139,13 @@ impl Driver {
     pub(super) async fn release(&self, loaded: Loaded) -> Result<(), FenceError> {
         let mut record = loaded.record.clone();
         let wwn = self.wwn_of(&mut record).await?;
-        let mut local = self.parts.node.inspect(&wwn).await?;
+        let mut local = self.inspect(record.id, &wwn).await?;
         let hopeless = local.filesystem_dead || self.is_hopeless(&record, &local).await;
         if !hopeless && local.paths_down {
             local = self.wait_for_a_path(&record, &wwn).await?;
         }
         if hopeless {
+            self.journal_given_up(record.id).await?;
             self.drop_fenced(&record, &wwn, &local).await?;
         } else if self.take_down(&wwn, &local).await? == TakenDown::StillUsed {
             return self.keep_in_use(&loaded, &local).await;

@@ -30,10 +30,21 @@ impl Driver {
 
     /// Removes this node's own exports of a volume, REST first, and proves that none is left.
     pub(super) async fn remove_own_exports(&self, record: &VolumeRecord) -> Result<Revoked, FenceError> {
-        let host = self.my_host(record).await?;
         let rows = self.read_exports(record).await?;
+        let mut hosts = BTreeSet::from([self.my_host(record).await?]);
+        let foreign = |hosts: &BTreeSet<HostName>, rows: &[VlunRow]| {
+            rows.iter().any(|row| row.host().is_none_or(|host| !hosts.contains(host)))
+        };
+        if foreign(&hosts, &rows) {
+            hosts = self.my_hosts(record).await?;
+        }
+        if foreign(&hosts, &rows) {
+            // Perhaps an administrator renamed this node's host: the array is asked again whose initiators are whose.
+            self.forget_host(&record.backend);
+            hosts.insert(self.my_host(record).await?);
+        }
         let patience = self.backend(record)?.policy.revoke_patience;
-        let mine = |row: &VlunRow| row.host() == Some(&host);
+        let mine = |row: &VlunRow| row.host().is_some_and(|host| hosts.contains(host));
         self.remove_until(record, rows, Channel::Wsapi, patience, mine, None).await
     }
 

@@ -53,6 +53,8 @@ pub struct NodeFacts {
     pub boot: BootId,
     /// Initiator names.
     pub initiators: Initiators,
+    /// Port names of Fibre Channel adapters whose link is down: this node's as well, though nothing can be reached through them.
+    pub idle_wwpns: Vec<String>,
 }
 
 /// A multipath map (or single device) that bears a volume's WWN.

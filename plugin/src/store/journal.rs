@@ -44,6 +44,10 @@ pub struct JournalEntry {
     /// References taken or dropped while the store was away; the record is to be brought in line.
     #[serde(default)]
     pub ahead_of_store: bool,
+    /// Its filesystem was about to be shut down here because no path came back: never again a good mount, whatever the
+    /// kernel shows of it.
+    #[serde(default)]
+    pub given_up: bool,
 }
 
 /// Why the journal could not be written or read.

@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use super::journal::{Journal, JournalEntry, JournalError};
@@ -20,6 +22,9 @@ use crate::volume::names::VolumeId;
 const ENDING: &str = "json";
 /// Ending of files that are being written; what is left of them after a crash is removed.
 const UNFINISHED: &str = "new";
+
+/// How long a change may take before its caller is told that the disk hangs.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The journal in `<state_dir>/volumes/<volume id>.json`, readable by root only.
 #[derive(Debug, Clone)]
@@ -76,8 +81,12 @@ impl FileJournal {
     ) -> Result<T, JournalError> {
         let shared = Arc::clone(&self.shared);
         let path = shared.directory.display().to_string();
-        let outcome = tokio::task::spawn_blocking(move || work(&shared)).await;
-        outcome.unwrap_or_else(|error| Err(JournalError { path, reason: error.to_string() }))
+        let outcome = tokio::time::timeout(PATIENCE, tokio::task::spawn_blocking(move || work(&shared))).await;
+        match outcome {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(error)) => Err(JournalError { path, reason: error.to_string() }),
+            Err(_) => Err(JournalError { path, reason: format!("the disk did not answer within {PATIENCE:?}") }),
+        }
     }
 
     fn next_order(&self) -> u64 {
@@ -222,6 +231,7 @@ mod tests {
             mount_ids: vec!["one".to_owned(), "one".to_owned()],
             size_gib: 10,
             released: false,
+            given_up: false,
             ahead_of_store: true,
         }
     }

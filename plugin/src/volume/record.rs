@@ -203,6 +203,11 @@ impl VolumeRecord {
         self.ownership == Ownership::Free && self.rest.contains_key(earlier_plugin::UNFINISHED_UNMOUNT)
     }
 
+    /// Somebody mounts the volume: what the earlier plugin left half done is over.
+    pub fn forget_unfinished_unmount(&mut self) {
+        self.rest.shift_remove(earlier_plugin::UNFINISHED_UNMOUNT);
+    }
+
     /// The node owns the volume in this very boot.
     #[must_use]
     pub fn is_owned_by(&self, node: &NodeId, boot: &BootId) -> bool {

@@ -145,8 +145,9 @@ impl VolumeService {
             Ok(record) => {
                 Ok(record.map(|record| view::of_record(&record, driver.me(), driver.mounted_here(record.id))))
             }
+            // An error makes dockerd forget the volume, and then no Unmount ever comes: what is mounted here is answered for.
             Err(error) => match self.remembered_view(name) {
-                Some(view) if store_is_away(&error) => Ok(Some(view)),
+                Some(view) if store_is_away(&error) || view.mountpoint.is_some() => Ok(Some(view)),
                 _ => Err(error),
             },
         }
@@ -168,8 +169,9 @@ fn failed(operation: &str, name: &VolumeName, error: &FenceError) -> DriverError
     DriverError(format!("{operation} of volume '{name}' failed: {error}"))
 }
 
+/// The store does not answer, or serves nobody: no space, no permission, too busy.
 fn store_is_away(error: &FenceError) -> bool {
-    matches!(error, FenceError::Store(StoreError::Unavailable { .. }))
+    matches!(error, FenceError::Store(StoreError::Unavailable { .. } | StoreError::Refused { .. }))
 }
 
 #[async_trait]

@@ -65,10 +65,13 @@ impl Shell {
 
     /// Closes the connection.
     pub(super) async fn close(&self, patience: Duration) {
-        if let Some(connection) = self.connection.lock().await.take() {
-            // Too late is the same as closed: the process ends.
-            let _ = tokio::time::timeout(patience, connection.close()).await;
-        }
+        // The lock may be held by somebody who connects. Too late is the same as closed: the process ends.
+        let closed = async {
+            if let Some(connection) = self.connection.lock().await.take() {
+                connection.close().await;
+            }
+        };
+        let _ = tokio::time::timeout(patience, closed).await;
     }
 
     async fn run_unbounded(

@@ -113,7 +113,7 @@ fn owns_any(host: &wire::Host, initiators: &Initiators) -> bool {
         || host.iscsi_paths.iter().any(|path| Some(same_form(&path.name, false)) == iqn)
 }
 
-/// Of several iSCSI names the one asked for is shown, else the first.
+/// Of several iSCSI names the one asked for is the host's, else the first; the others are listed beside it.
 fn host_on_array(operation: &Operation, host: &wire::Host, asked: Option<&str>) -> Result<HostOnArray, ArrayError> {
     let name = host.name.as_deref().ok_or_else(|| operation.unknown("a host without a name"))?;
     let name = name.parse().map_err(|error| operation.unknown(format!("a host is not readable: {error}")))?;
@@ -124,11 +124,15 @@ fn host_on_array(operation: &Operation, host: &wire::Host, asked: Option<&str>) 
         .find(|path| Some(same_form(&path.name, false)) == asked)
         .or(host.iscsi_paths.first())
         .map(|path| path.name.clone());
+    let further: BTreeSet<&String> =
+        host.iscsi_paths.iter().map(|path| &path.name).filter(|name| Some(*name) != iqn.as_ref()).collect();
+    let further_iqns = further.into_iter().cloned().collect();
     let wwpns: BTreeSet<String> = host.fc_paths.iter().map(|path| same_form(&path.wwn, true)).collect();
     Ok(HostOnArray {
         name,
         domain: host.domain.clone(),
         initiators: Initiators { iqn, wwpns: wwpns.into_iter().collect() },
+        further_iqns,
     })
 }
 
@@ -152,6 +156,7 @@ mod tests {
         let seen = host_on_array(&operation, &host, Some("iqn.b")).unwrap();
         assert_eq!(seen.initiators.wwpns, ["1000D89D676F3859"]);
         assert_eq!(seen.initiators.iqn.as_deref(), Some("iqn.B"));
+        assert_eq!(seen.further_iqns, ["iqn.a"]);
         let mine = Initiators { iqn: None, wwpns: vec!["10:00:d8:9d:67:6f:38:59".into()] };
         assert!(owns_any(&host, &mine));
         assert!(!owns_any(&host, &Initiators { iqn: Some("iqn.c".into()), wwpns: vec![] }));

@@ -89,6 +89,7 @@ fn remembered() -> JournalEntry {
         mount_ids: vec!["1".to_owned()],
         size_gib: 1,
         released: false,
+        given_up: false,
         ahead_of_store: false,
     }
 }

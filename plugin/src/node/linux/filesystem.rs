@@ -115,9 +115,24 @@ fn topmost(roots: &Roots, dir: &Path, step: &Step) -> Result<Option<Mount>, Node
     Ok(mountinfo::topmost(&mounts, dir).cloned())
 }
 
+/// The topmost mount at a directory; an error if a filesystem of another device lies over the one mounted first, which is
+/// the volume's: nothing may be done to somebody else's.
+fn uncovered(roots: &Roots, dir: &Path, step: &Step) -> Result<Option<Mount>, NodeError> {
+    let mounts = mountinfo::mounts(&roots.proc).map_err(|error| step.failed(error))?;
+    let lowest = mounts.iter().find(|mount| mount.at == dir);
+    let topmost = mountinfo::topmost(&mounts, dir);
+    match (lowest, topmost) {
+        (Some(lowest), Some(topmost)) if lowest.device != topmost.device => Err(step.failed(format_args!(
+            "a filesystem of another device ({}) is mounted over it; unmount that first",
+            topmost.device
+        ))),
+        _ => Ok(topmost.cloned()),
+    }
+}
+
 /// Opens the root of the filesystem mounted at `dir`, having made sure that it is that filesystem and not the one below.
 fn open_mounted(roots: &Roots, dir: &Path, step: &Step) -> Result<File, NodeError> {
-    let Some(mount) = topmost(roots, dir, step)? else { return Err(step.failed("nothing is mounted there")) };
+    let Some(mount) = uncovered(roots, dir, step)? else { return Err(step.failed("nothing is mounted there")) };
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let opened = rustix::fs::open(dir, flags, Mode::empty()).map_err(|error| step.failed(io::Error::from(error)))?;
     let found = rustix::fs::fstat(&opened).map_err(|error| step.failed(io::Error::from(error)))?;
@@ -161,6 +176,8 @@ pub(super) async fn write_back(roots: &Roots, unfinished: &Unfinished, dir: &Pat
     let (roots, dir) = (roots.clone(), dir.to_owned());
     let step = Step::new("writing back", dir.display());
     let on = vec![Object::from(dir.as_path())];
+    // One thread that hangs in the kernel is enough.
+    unfinished.wait_for_earlier(&step, &on).await?;
     step.changing(unfinished, on, WRITE_BACK, move |step| {
         let root = open_mounted(&roots, &dir, step)?;
         rustix::fs::syncfs(&root).map_err(|error| step.failed(io::Error::from(error)))
@@ -172,7 +189,10 @@ pub(super) async fn write_back(roots: &Roots, unfinished: &Unfinished, dir: &Pat
 pub(super) async fn shut_down(roots: &Roots, unfinished: &Unfinished, dir: &Path) -> Result<(), NodeError> {
     let (roots, dir) = (roots.clone(), dir.to_owned());
     let step = Step::new("shutting down the filesystem", dir.display());
-    let on = vec![Object::from(dir.as_path())];
+    // It waits for no write-back, which it is there to end, only for another shutdown.
+    let shutdown = Object::ShuttingDown(dir.clone());
+    unfinished.wait_for_earlier(&step, std::slice::from_ref(&shutdown)).await?;
+    let on = vec![Object::from(dir.as_path()), shutdown];
     step.changing(unfinished, on, SHORT, move |step| {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         if rustix::fs::open(&dir, flags, Mode::empty()).is_err_and(|error| error == Errno::IO) {
@@ -215,6 +235,7 @@ pub(super) async fn unmount(
         let (roots, dir) = (roots.clone(), dir.to_owned());
         let step = Step::new("unmounting", dir.display());
         let on = vec![Object::from(dir.as_path())];
+        unfinished.wait_for_earlier(&step, &on).await?;
         match step.changing(unfinished, on, WRITE_BACK, move |step| unmount_all(&roots, &dir, how, step)).await {
             // A process being started holds copies of all open files until its program runs.
             Err(NodeError::Busy { .. }) if tries < BUSY_TRIES => tokio::time::sleep(BUSY_PAUSE).await,
@@ -226,7 +247,7 @@ pub(super) async fn unmount(
 
 fn unmount_all(roots: &Roots, dir: &Path, how: Unmounting, step: &Step) -> Result<(), NodeError> {
     for _ in 0..MOST_STACKED {
-        if topmost(roots, dir, step)?.is_none() {
+        if uncovered(roots, dir, step)?.is_none() {
             remove_directory(dir);
             return Ok(());
         }

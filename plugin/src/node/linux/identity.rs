@@ -12,11 +12,15 @@ use crate::node::{BootId, Initiators, MachineId, NodeError, NodeFacts};
 /// # Errors
 /// A file that every Linux host has is missing or empty; it is named.
 pub(super) fn facts(roots: &Roots) -> Result<NodeFacts, NodeError> {
+    let ports = fibre_channel_ports(roots)?;
+    let of_state =
+        |online: bool| ports.iter().filter(|port| port.online == online).map(|port| port.name.clone()).collect();
     Ok(NodeFacts {
         hostname: rustix::system::uname().nodename().to_string_lossy().into_owned(),
         machine: machine(roots)?,
         boot: BootId::new(&required(&roots.proc.join("sys/kernel/random/boot_id"), "mount /proc")?),
-        initiators: Initiators { iqn: iqn(roots)?, wwpns: wwpns(roots)? },
+        initiators: Initiators { iqn: iqn(roots)?, wwpns: of_state(true) },
+        idle_wwpns: of_state(false),
     })
 }
 
@@ -47,19 +51,24 @@ fn initiator_name(text: &str) -> Option<String> {
     names.find(|name| !name.is_empty()).map(str::to_owned)
 }
 
-/// Port names of the Fibre Channel adapters whose link is up.
-fn wwpns(roots: &Roots) -> Result<Vec<String>, NodeError> {
+/// A port of a Fibre Channel adapter.
+struct FibreChannelPort {
+    name: String,
+    online: bool,
+}
+
+/// The ports of this host's Fibre Channel adapters, by name.
+fn fibre_channel_ports(roots: &Roots) -> Result<Vec<FibreChannelPort>, NodeError> {
     let directory = roots.sys.join("class/fc_host");
-    let read = || -> io::Result<Vec<String>> {
+    let read = || -> io::Result<Vec<FibreChannelPort>> {
         let mut ports = Vec::new();
         for host in sysfs::names(&directory)? {
             let state = sysfs::text(&directory.join(&host).join("port_state"))?;
             let name = sysfs::text(&directory.join(&host).join("port_name"))?;
-            if state.as_deref() == Some("Online") {
-                ports.extend(name.as_deref().and_then(port_name));
-            }
+            let online = state.as_deref() == Some("Online");
+            ports.extend(name.as_deref().and_then(port_name).map(|name| FibreChannelPort { name, online }));
         }
-        ports.sort();
+        ports.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(ports)
     };
     read().map_err(|error| Step::new("reading Fibre Channel adapters in", directory.display()).failed(error))

@@ -266,16 +266,8 @@ impl Logins {
 async fn log_in(roots: &Roots, commands: &Commands, target: &Target, chap: Option<&Chap>) -> Result<(), NodeError> {
     let step = login_step(target);
     if sessions(roots)?.iter().any(|session| session.target == *target) {
-        // A session that is reconnecting is left to iscsid; but when it logs in anew it must not scan by itself.
-        match iscsi_record::scan_manually(roots, target) {
-            Ok(false) => {}
-            Ok(true) => tracing::warn!(
-                target = target.iqn,
-                portal = %target.portal,
-                "this session was set to scan for LUNs by itself; its record is changed, which counts from its next login on"
-            ),
-            Err(error) => tracing::debug!(target = target.iqn, %error, "the record of a session was not looked at"),
-        }
+        // A session that is reconnecting is left to iscsid. Its record is left alone too: it says how this session was made, and
+        // a session that scans by itself makes this node wait for late exports (see `scanning`) until it has logged out.
         return Ok(());
     }
     let known = admin(commands, &step, COMMAND, target, &[]).await?;

@@ -38,21 +38,6 @@ pub(super) fn prepare(roots: &Roots, target: &Target, chap: Option<&Chap>) -> io
     if changed == record { Ok(()) } else { replace(roots, &path, &changed) }
 }
 
-/// Makes sure that a session of this record finds no LUN by itself. True if that had to be changed.
-///
-/// # Errors
-/// There is no record, or it cannot be written.
-pub(super) fn scan_manually(roots: &Roots, target: &Target) -> io::Result<bool> {
-    let path = find(roots, target)?;
-    let record = fs::read_to_string(&path)?;
-    let changed = with_settings(&record, &[SCAN_MANUALLY]);
-    if changed == record {
-        return Ok(false);
-    }
-    replace(roots, &path, &changed)?;
-    Ok(true)
-}
-
 /// `nodes/<iqn>/<address>,<port>,<tpgt>/default`, or that directory as a file in older forms.
 fn find(roots: &Roots, target: &Target) -> io::Result<PathBuf> {
     let beginning = format!("{},{},", target.portal.ip(), target.portal.port());
@@ -115,19 +100,6 @@ mod tests {
              node.session.auth.username = a=b #c\n# END RECORD\n"
         );
         assert_eq!(with_settings(&changed, &[("node.session.scan", "manual")]), changed);
-    }
-
-    #[test]
-    fn a_record_of_somebody_else_is_made_to_scan_manually_and_otherwise_kept() {
-        let dir = tempfile::tempdir().unwrap();
-        let roots = Roots::below(dir.path());
-        let record = roots.var.join("lib/iscsi/nodes/iqn.x/10.0.0.1,3260,21/default");
-        fs::create_dir_all(record.parent().unwrap()).unwrap();
-        fs::write(&record, RECORD).unwrap();
-        let target = Target { portal: "10.0.0.1:3260".parse().unwrap(), iqn: "iqn.x".into() };
-        assert!(scan_manually(&roots, &target).unwrap());
-        assert_eq!(fs::read_to_string(&record).unwrap(), RECORD.replace("scan = auto", "scan = manual"));
-        assert!(!scan_manually(&roots, &target).unwrap());
     }
 
     #[test]

@@ -25,6 +25,8 @@ pub(super) enum Object {
     Volume(Wwn),
     /// A mount point.
     Directory(PathBuf),
+    /// The shutdown of the filesystem at a mount point.
+    ShuttingDown(PathBuf),
 }
 
 impl From<&Wwn> for Object {

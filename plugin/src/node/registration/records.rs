@@ -41,7 +41,7 @@ pub struct RegisteredNode {
 
 impl RegisteredNode {
     pub(super) fn of(registrant: &Registrant, lease: LeaseId) -> Self {
-        let NodeFacts { hostname, machine, boot, initiators } = registrant.facts.clone();
+        let NodeFacts { hostname, machine, boot, initiators, .. } = registrant.facts.clone();
         Self {
             node_id: registrant.node.clone(),
             hostname,

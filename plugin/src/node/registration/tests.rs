@@ -82,6 +82,7 @@ fn node(id: &str, machine: &str, boot: &str) -> Registrant {
         machine: MachineId::new(machine),
         boot: BootId::new(boot),
         initiators,
+        idle_wwpns: Vec::new(),
     };
     Registrant { node: NodeId::new(id), facts }
 }

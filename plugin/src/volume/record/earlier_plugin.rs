@@ -48,7 +48,9 @@ pub(super) fn ownership(fields: &mut Fields) -> Result<OwnershipFields, RecordEr
     // Written without the line end that a node id file made by hand has.
     if let Some((node, ids)) = mounts.into_iter().next().map(|(node, ids)| (NodeId::new(&node), ids)) {
         if let Some(path) = path {
-            let mut info: PathInfo = serde_json::from_value(path).map_err(|e| fields.error("path_info", e))?;
+            // What serde says would quote the value, and the earlier plugin wrote secrets into it.
+            let unreadable = |_| fields.error("path_info", "not an object as the earlier plugin wrote it");
+            let mut info: PathInfo = serde_json::from_value(path).map_err(unreadable)?;
             info.mount_ids = ids;
             path_info.insert(node.clone(), info);
         }
@@ -58,7 +60,9 @@ pub(super) fn ownership(fields: &mut Fields) -> Result<OwnershipFields, RecordEr
         fields.map.insert(UNFINISHED_UNMOUNT.to_owned(), path);
     }
     let quarantine = evicted(fields, ownership.owner())?;
-    Ok(OwnershipFields { ownership, path_info, quarantine, ..OwnershipFields::default() })
+    let was_mounted =
+        ownership != Ownership::Free || !quarantine.is_empty() || fields.map.contains_key(UNFINISHED_UNMOUNT);
+    Ok(OwnershipFields { ownership, path_info, quarantine, was_mounted, ..OwnershipFields::default() })
 }
 
 /// `path_info`, an object or JSON in a string; without the secrets the earlier plugin wrote into it.

@@ -97,7 +97,10 @@ impl VolumeRecord {
         earlier_plugin::take_access_of_snapshot(&mut fields);
         let access = RootAccess { owner: read_owner(&mut fields)?, mode: read_mode(&mut fields)? };
         let owned = read_ownership(&mut fields)?;
-        let (format, beside_format) = read_format(&mut fields)?;
+        let (mut format, beside_format) = read_format(&mut fields)?;
+        if format == Format::Unknown && owned.was_mounted {
+            format = Format::Formatted;
+        }
         Ok(Self {
             id,
             display_name: fields.required("display_name")?,
@@ -134,6 +137,8 @@ pub(super) struct OwnershipFields {
     pub(super) epoch: Epoch,
     pub(super) beside_attempt: Beside<Attempt>,
     pub(super) rest: Rest,
+    /// The earlier plugin had it mounted somewhere, so it has a filesystem, whatever a probe finds.
+    pub(super) was_mounted: bool,
 }
 
 /// Reads `fencing` and `path_info`; a record without `fencing` was written by the earlier plugin.
@@ -162,6 +167,7 @@ fn read_ownership(fields: &mut Fields) -> Result<OwnershipFields, RecordError> {
         epoch,
         beside_attempt: beside_attempt.unwrap_or_default(),
         rest: Rest::of(fencing.map),
+        was_mounted: false,
     })
 }
 

@@ -78,8 +78,12 @@ async fn hosts_are_found_made_and_extended() {
     let found = client.hosts_with(&initiators, Protocol::Iscsi).await.unwrap();
     assert_eq!(found.iter().map(|host| host.name.as_str()).collect::<Vec<_>>(), ["worker1"]);
     assert_eq!(last(&array).0, "GET /hosts?query=%22iSCSIPaths%5Bname%20EQ%20iqn.lab%3An1%5D%22");
-    let host =
-        HostOnArray { name: "worker2".parse().unwrap(), domain: Some("D".into()), initiators: initiators.clone() };
+    let host = HostOnArray {
+        name: "worker2".parse().unwrap(),
+        domain: Some("D".into()),
+        initiators: initiators.clone(),
+        further_iqns: Vec::new(),
+    };
     client.create_host(&host, Protocol::Iscsi).await.unwrap();
     assert_eq!(
         last(&array),
