@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::decision::is_ours;
@@ -23,6 +24,9 @@ use crate::volume::record::{Attempt, Epoch, Owner, Ownership, Quarantine, Rest, 
 
 /// How many exports one Mount tries, each with a number of its own.
 const EXPORT_TRIES: usize = 6;
+/// How long an array may be too busy to export, and the pause between two tries.
+const BUSY_PATIENCE: Duration = Duration::from_secs(30);
+const BUSY_PAUSE: Duration = Duration::from_secs(1);
 /// How many readings of the LUN counter one allotment tries against other volumes' mounts on this node.
 const COUNTER_TRIES: usize = 32;
 
@@ -104,8 +108,7 @@ impl Driver {
         let mut attempt = self.start_attempt(claimed, &skip).await?;
         for _ in 0..EXPORT_TRIES {
             let export = self.export_of(&claimed.loaded.record, &claimed.host, attempt.lun);
-            let array = &self.backend(&claimed.loaded.record)?.array;
-            match array.export(&export).await {
+            match self.export_when_not_busy(claimed, &export).await? {
                 Ok(()) => {
                     self.validate(claimed).await?;
                     return Ok(attempt);
@@ -113,7 +116,7 @@ impl Driver {
                 Err(ArrayError::Exists { message, .. }) => {
                     // Either the number is taken at this host, or the array holds the volume for another host.
                     warn!(volume = %claimed.loaded.record.display_name, lun = %attempt.lun, message, "LUN number or volume is taken; taking the next number");
-                    skip.extend(array.luns_of(&claimed.host).await?);
+                    skip.extend(self.backend(&claimed.loaded.record)?.array.luns_of(&claimed.host).await?);
                     self.revoke_all(claimed).await?;
                     attempt = self.start_attempt(claimed, &skip).await?;
                 }
@@ -145,6 +148,25 @@ impl Driver {
             }
         }
         Err(FenceError::NoLunNumber { host: claimed.host.to_string(), tried: EXPORT_TRIES })
+    }
+
+    /// Exports, and waits while the array is too busy: it says then that it did nothing, and by now nobody has the volume.
+    async fn export_when_not_busy(
+        &self,
+        claimed: &mut Claimed,
+        export: &Export,
+    ) -> Result<Result<(), ArrayError>, FenceError> {
+        let until = Instant::now() + BUSY_PATIENCE;
+        loop {
+            match self.backend(&claimed.loaded.record)?.array.export(export).await {
+                Err(error @ ArrayError::Busy { .. }) if Instant::now() < until => {
+                    warn!(volume = %claimed.loaded.record.display_name, lun = %export.lun, %error, "exporting again in a moment");
+                    tokio::time::sleep(BUSY_PAUSE).await;
+                    self.refresh(claimed).await?;
+                }
+                outcome => return Ok(outcome),
+            }
+        }
     }
 
     pub(super) fn export_of(&self, record: &VolumeRecord, host: &HostName, lun: Lun) -> Export {

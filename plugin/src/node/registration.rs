@@ -71,7 +71,10 @@ impl Registration {
         let started = Instant::now();
         let standing = match registrar.step().await {
             Ok(()) => Standing::Registered,
-            Err(RegistrationError::Store(error)) => Standing::Waiting { reason: error.to_string() },
+            Err(RegistrationError::Store(error)) => {
+                tracing::warn!("this node is not registered yet: {error}; trying again");
+                Standing::Waiting { reason: error.to_string() }
+            }
             Err(refusal) => {
                 if let Err(error) = registrar.withdraw().await {
                     tracing::debug!(%error, "the lease of a refused registration is left to run out");
@@ -140,7 +143,11 @@ impl Renewal {
         }
         match &after {
             Standing::Registered => tracing::info!("this node is registered"),
-            Standing::Waiting { reason } => tracing::warn!("this node is not registered: {reason}"),
+            // The members of etcd fail in turn with words of their own: said once.
+            Standing::Waiting { reason } if matches!(before, Standing::Waiting { .. }) => {
+                tracing::debug!("this node is still not registered: {reason}");
+            }
+            Standing::Waiting { reason } => tracing::warn!("this node is not registered: {reason}; trying again"),
             Standing::Refused(refusal) => tracing::error!("this node takes no volumes: {refusal}"),
         }
         match (&before, &after) {
