@@ -30,6 +30,8 @@ mod control;
 pub mod datapath;
 mod emulator;
 pub mod faults;
+pub mod iscsi;
+pub mod scsi;
 pub mod server;
 mod wsapi;
 

@@ -19,7 +19,8 @@ use tracing_subscriber::EnvFilter;
 /// Longest time that stopping may take before the process ends anyway.
 const STOP_WITHIN: Duration = Duration::from_secs(8);
 
-/// An HPE 3PAR array in one process: REST interface (WSAPI), SSH command line and control interface on one state.
+/// An HPE 3PAR array in one process: REST interface (WSAPI), SSH command line, iSCSI targets and control interface on one
+/// state.
 ///
 /// Nothing is stored; every start gives a fresh array with the CPGs FC_r6 and SSD_r6, the domain UNIT_TEST_DOMAIN and
 /// two nodes with two Fibre Channel and two iSCSI target ports each.
@@ -37,6 +38,10 @@ Examples:
 
   Fixed ports and plain HTTP:
       hpe3par-emulator serve --wsapi 127.0.0.1:8008 --tls off --ssh 127.0.0.1:2222
+
+  With an iSCSI target on each of two loopback addresses:
+      hpe3par-emulator serve --iscsi 127.0.0.11:3260,127.0.0.12:3260
+      iscsi-ls iscsi://127.0.0.11:3260
 
   Talk to it (the addresses are in the ready line on stdout):
       curl --cacert ca.pem -d '{\"user\":\"3paradm\",\"password\":\"3pardata\"}' https://127.0.0.1:PORT/api/v1/credentials
@@ -75,8 +80,9 @@ struct Serve {
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
     control: SocketAddr,
 
-    /// Up to four addresses that the array's iSCSI ports 0:2:1, 0:2:2, 1:2:1 and 1:2:2 advertise. Only advertised for now:
-    /// this release has no iSCSI target listening there.
+    /// Up to four addresses on which the array's iSCSI ports 0:2:1, 0:2:2, 1:2:1 and 1:2:2 listen and which they advertise;
+    /// port 0 means any free port. With fewer addresses than ports, ports share them in turn. Without this option there is
+    /// no iSCSI target, and the ports advertise 127.0.0.11 to 127.0.0.14.
     #[arg(long, value_name = "ADDR,ADDR", value_delimiter = ',')]
     iscsi: Vec<SocketAddr>,
 

@@ -27,12 +27,18 @@ use tokio::task::JoinHandle;
 
 pub use self::tls::{TlsError, TlsMode};
 pub(crate) use self::{
-    cut::Cut,
+    cut::{Cut, CuttableStream},
     front_end::{Connection, FrontEnd, Listening},
     tls::ServerCertificate,
 };
 pub use crate::cli::HostKeyError;
-use crate::{Emulator, array::ArrayConfig, cli, control, wsapi};
+use crate::{
+    Emulator,
+    array::ArrayConfig,
+    cli, control,
+    iscsi::{self, Portal, Target},
+    wsapi,
+};
 
 impl Emulator {
     /// Settings for an array that listens on sockets; [`EmulatorBuilder::start`] starts it.
@@ -134,7 +140,8 @@ impl EmulatorBuilder {
         self
     }
 
-    /// Addresses that the four iSCSI ports advertise, in the order 0:2:1, 0:2:2, 1:2:1, 1:2:2.
+    /// Addresses of the four iSCSI ports, in the order 0:2:1, 0:2:2, 1:2:1, 1:2:2; port 0 means any free port. Ports share the
+    /// addresses in turn when there are fewer. Without addresses the ports advertise loopback addresses and there is no target.
     #[must_use]
     pub fn iscsi_portals(mut self, portals: Vec<SocketAddr>) -> Self {
         self.array.iscsi_portals = portals;
@@ -177,10 +184,15 @@ impl EmulatorBuilder {
             certificate_pem: certificate.as_ref().map(|made| made.leaf.clone()),
             ssh_host_key,
         };
-        let emulator = Emulator::new(self.array);
+        let mut config = self.array;
+        let portals = open_portals(&mut config)?;
+        let emulator = Emulator::new(config);
+        let target = Arc::new(Target::new(emulator.clone()));
         let (wsapi, wsapi_url) = open_wsapi(&emulator, self.wsapi, certificate)?;
         let ssh = open_ssh(&emulator, self.ssh, host_key)?;
-        let front_ends = Arc::new(FrontEnds { wsapi, ssh });
+        let iscsi = serve_portals(&emulator, &target, portals);
+        let follower = tokio::spawn(target.follow_array());
+        let front_ends = Arc::new(FrontEnds { wsapi, ssh, iscsi });
         let context = control::Context::new(emulator.clone(), identity.clone(), &wsapi_url, Arc::clone(&front_ends));
         let service = control::service(context);
         let control = listen("control interface", self.control)?
@@ -190,7 +202,8 @@ impl EmulatorBuilder {
             async move { emulator.keep_time().await }
         });
         tracing::info!(wsapi = %wsapi_url, ssh = %front_ends.ssh.address(), control = %control.address(), "array started");
-        Ok(RunningEmulator { emulator, front_ends, control, wsapi_url, identity, timekeeper })
+        let background = [timekeeper, follower];
+        Ok(RunningEmulator { emulator, front_ends, control, wsapi_url, identity, background })
     }
 }
 
@@ -217,16 +230,57 @@ fn open_ssh(emulator: &Emulator, address: SocketAddr, host_key: PrivateKey) -> R
     Ok(listening.serve(move |connection| cli::serve(Arc::clone(&shared), Arc::clone(&protocol), connection)))
 }
 
+/// Listens on the addresses given for iSCSI, each once, and gives every port of the array one: when there are fewer addresses than
+/// ports, ports share them in turn. Without any address there is no target.
+fn open_portals(config: &mut ArrayConfig) -> Result<Vec<Listening>, StartError> {
+    let mut listening: Vec<(SocketAddr, Listening)> = Vec::new();
+    let mut real = Vec::with_capacity(ISCSI_PORTS);
+    for address in &config.iscsi_portals {
+        let known = listening.iter().find(|(asked, _)| asked == address && address.port() != 0);
+        match known {
+            Some((_, held)) => real.push(held.address()),
+            None => {
+                let opened = listen("iSCSI portal", *address)?;
+                real.push(opened.address());
+                listening.push((*address, opened));
+            }
+        }
+    }
+    if !real.is_empty() {
+        config.iscsi_portals = real.iter().copied().cycle().take(ISCSI_PORTS).collect();
+    }
+    Ok(listening.into_iter().map(|(_, opened)| opened).collect())
+}
+
+/// Serves the targets behind each portal.
+fn serve_portals(emulator: &Emulator, target: &Arc<Target>, portals: Vec<Listening>) -> Vec<FrontEnd> {
+    let serve = |listening: Listening| {
+        let address = listening.address();
+        let ports = emulator.with(|array, _| {
+            let behind = |port: &&crate::array::Port| port.iscsi().is_some_and(|(_, portal)| portal == address);
+            array.ports().iter().filter(behind).map(|port| port.pos).collect()
+        });
+        let (target, portal) = (Arc::clone(target), Arc::new(Portal { ports }));
+        listening.serve(move |connection| iscsi::serve(Arc::clone(&target), Arc::clone(&portal), connection))
+    };
+    portals.into_iter().map(serve).collect()
+}
+
 fn listen(front_end: &'static str, address: SocketAddr) -> Result<Listening, StartError> {
     Listening::on(front_end, address).map_err(|source| StartError::Listen { front_end, address, source })
 }
 
-/// The two management interfaces, which can be cut.
+/// How many iSCSI ports the array has.
+const ISCSI_PORTS: usize = 4;
+
+/// The interfaces that can be cut.
 pub(crate) struct FrontEnds {
     /// REST.
     pub(crate) wsapi: FrontEnd,
     /// Command line.
     pub(crate) ssh: FrontEnd,
+    /// iSCSI portals, in the order of their addresses.
+    pub(crate) iscsi: Vec<FrontEnd>,
 }
 
 /// An array that is running. Dropping it leaves the interfaces open until the runtime ends; call
@@ -237,8 +291,8 @@ pub struct RunningEmulator {
     control: FrontEnd,
     wsapi_url: String,
     identity: control::Identity,
-    /// Lets things that are due happen at their time.
-    timekeeper: JoinHandle<()>,
+    /// What goes on beside the interfaces: things that are due happen at their time; connections whose session is gone end.
+    background: [JoinHandle<()>; 2],
 }
 
 impl RunningEmulator {
@@ -328,12 +382,37 @@ impl RunningEmulator {
         self.front_ends.ssh.resume().await
     }
 
+    /// Cuts the iSCSI portals off: new connections are refused, existing ones are reset.
+    ///
+    /// # Errors
+    /// When an address could not be kept reserved.
+    pub async fn pause_iscsi(&self) -> io::Result<()> {
+        for portal in &self.front_ends.iscsi {
+            portal.pause().await?;
+        }
+        Ok(())
+    }
+
+    /// Opens the iSCSI portals again on the same addresses.
+    ///
+    /// # Errors
+    /// When an address cannot be listened on any more.
+    pub async fn resume_iscsi(&self) -> io::Result<()> {
+        for portal in &self.front_ends.iscsi {
+            portal.resume().await?;
+        }
+        Ok(())
+    }
+
     /// Closes every interface and ends its connections.
     pub async fn shutdown(self) {
         self.control.close().await;
         self.front_ends.wsapi.close().await;
         self.front_ends.ssh.close().await;
-        self.timekeeper.abort();
+        for portal in &self.front_ends.iscsi {
+            portal.close().await;
+        }
+        self.background.iter().for_each(JoinHandle::abort);
         tracing::info!("array stopped");
     }
 }

@@ -85,7 +85,7 @@ pub struct Array {
     cpgs: Registry<CpgName, Cpg>,
     ports: Vec<Port>,
     pub(crate) hosts: Registry<HostName, Host>,
-    host_of_initiator: BTreeMap<Initiator, u32>,
+    pub(crate) host_of_initiator: BTreeMap<Initiator, u32>,
     host_sets: Registry<SetName, ObjectSet>,
     pub(crate) volumes: Registry<VolumeName, Volume>,
     volume_id_uses: BTreeMap<u32, u8>,

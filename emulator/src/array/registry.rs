@@ -82,6 +82,11 @@ impl<N: Ord + Clone, T> Registry<N, T> {
         self.by_id.contains_key(&id)
     }
 
+    /// All objects, to change.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.by_id.values_mut()
+    }
+
     /// All objects in the order of their numbers.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
         self.by_id.values()

@@ -12,6 +12,7 @@ use super::names::{CpgName, DomainName, ObjectKey, VolumeName};
 use super::object_key::ObjectKeyValue;
 use super::timestamp::Timestamp;
 use crate::datapath::{BlockStore, ReadFault};
+use crate::scsi::UnitState;
 
 /// How space is provided; the numbers are those of `provisioningType`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -153,6 +154,8 @@ pub struct Volume {
     pub read_only: bool,
     /// Its data.
     pub(crate) blocks: BlockStore,
+    /// What SCSI initiators have set: reservations and mode pages.
+    pub(crate) unit: UnitState,
     /// Injected read fault.
     pub(crate) read_fault: Option<ReadFault>,
     /// Keys and values.

@@ -14,6 +14,7 @@ use super::names::{CpgName, VolumeName, check_comment};
 use super::timestamp::Timestamp;
 use super::volume::{AllocationMarks, Policies, Provisioning, Volume};
 use crate::datapath::BlockStore;
+use crate::scsi::UnitState;
 
 /// Smallest volume, MiB.
 pub const SIZE_MIN_MIB: i64 = 256;
@@ -233,6 +234,7 @@ impl Array {
             copy_of: None,
             read_only: false,
             blocks: BlockStore::default(),
+            unit: UnitState::default(),
             read_fault: None,
             object_keys: BTreeMap::new(),
         };
@@ -273,6 +275,7 @@ impl Array {
             read_only: body.read_only == Some(true),
             read_fault: None,
             object_keys: BTreeMap::new(),
+            unit: UnitState::default(),
             ..parent
         };
         self.insert_volume(copy);

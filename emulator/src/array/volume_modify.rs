@@ -151,6 +151,7 @@ impl Array {
         if let Some(slot) = self.volumes.get_mut(id) {
             slot.size_mib = size;
         }
+        self.tell_capacity_changed(id);
         self.note(EventKind::VolumeGrown { volume, size_mib: size });
         Ok(size)
     }

@@ -1,4 +1,4 @@
-//! Cutting management interfaces off and opening them again.
+//! Cutting interfaces off and opening them again.
 
 use axum::{
     Json,
@@ -8,18 +8,36 @@ use axum::{
 use serde_json::json;
 
 use super::{Answer, Context, Unfit};
+use crate::server::FrontEnd;
 
 pub(super) async fn switch(State(context): State<Context>, Path((name, action)): Path<(String, String)>) -> Answer {
-    let front_end = match name.as_str() {
-        "wsapi" => &context.front_ends.wsapi,
-        "ssh" => &context.front_ends.ssh,
-        _ => return Err(Unfit(StatusCode::NOT_FOUND, format!("no front end {name}: there are wsapi and ssh"))),
+    let portals = &context.front_ends.iscsi;
+    let chosen: Vec<&FrontEnd> = match name.as_str() {
+        "wsapi" => vec![&context.front_ends.wsapi],
+        "ssh" => vec![&context.front_ends.ssh],
+        "iscsi" => portals.iter().collect(),
+        _ => name
+            .strip_prefix("iscsi-")
+            .and_then(|number| number.parse::<usize>().ok()?.checked_sub(1))
+            .and_then(|place| portals.get(place))
+            .into_iter()
+            .collect(),
     };
-    let done = match action.as_str() {
+    if chosen.is_empty() {
+        let there = format!("there are wsapi, ssh, and iscsi with {} portals (iscsi-1 is the first)", portals.len());
+        return Err(Unfit(StatusCode::NOT_FOUND, format!("no front end {name}: {there}")));
+    }
+    for front_end in chosen {
+        switch_one(front_end, &name, &action).await?;
+    }
+    Ok(Json(json!({})))
+}
+
+async fn switch_one(front_end: &FrontEnd, name: &str, action: &str) -> Result<(), Unfit> {
+    let done = match action {
         "pause" => front_end.pause().await,
         "resume" => front_end.resume().await,
         _ => return Err(Unfit(StatusCode::NOT_FOUND, format!("cannot {action} a front end: pause or resume it"))),
     };
-    done.map_err(|error| Unfit(StatusCode::INTERNAL_SERVER_ERROR, format!("cannot {action} {name}: {error}")))?;
-    Ok(Json(json!({})))
+    done.map_err(|error| Unfit(StatusCode::INTERNAL_SERVER_ERROR, format!("cannot {action} {name}: {error}")))
 }

@@ -50,11 +50,12 @@ pub(super) async fn ledger(State(context): State<Context>, wish: Result<Query<Le
         generation: wish.generation.map(VlunGeneration),
         accepted: wish.accepted,
     };
-    let (last, entries) = context.emulator.with(|array, _| {
-        let entries: Vec<_> = array.ledger().query(&query).cloned().collect();
-        (array.ledger().last_seq(), entries)
+    let (last, entries, folded) = context.emulator.with(|array, _| {
+        let ledger = array.ledger();
+        let folded: Vec<_> = ledger.query_folded(&query).cloned().collect();
+        (ledger.last_seq(), ledger.query(&query).collect::<Vec<_>>(), folded)
     });
-    Ok(Json(json!({"last_seq": last, "entries": as_json(&entries)?})))
+    Ok(Json(json!({"last_seq": last, "entries": as_json(&entries)?, "folded": as_json(&folded)?})))
 }
 
 pub(super) async fn events(State(context): State<Context>, wish: Result<Query<EventWish>, QueryRejection>) -> Answer {

@@ -12,11 +12,11 @@ mod task;
 #[cfg(test)]
 mod tests;
 
-pub use self::block::{BlockStore, PAGE_BYTES, ReadFault};
+pub use self::block::{BlockStore, PAGE_BYTES, Page, PageSlice, ReadFault};
 pub use self::command::{Inquiry, IoError, TRANSFER_MAX};
-pub use self::ledger::{Ledger, LedgerEntry, LedgerQuery, Verdict, WriteLabel};
+pub use self::ledger::{FoldedWrites, Ledger, LedgerEntry, LedgerQuery, Verdict, WriteLabel, WriteWay};
 pub(crate) use self::nexus::NexusTable;
-pub use self::nexus::{LoginError, Nexus, SessionId};
+pub use self::nexus::{Isid, LoginError, Nexus, SessionId};
 pub use self::sense::Sense;
 pub(crate) use self::task::DataPath;
 pub use self::task::TaskId;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::array::{Array, EventKind, Initiator, LinkState, PortPos};
+use crate::scsi::Attentions;
 
 /// Number of a session; never used twice in the life of the array.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -18,6 +19,9 @@ impl fmt::Display for SessionId {
         write!(f, "s{}", self.0)
     }
 }
+
+/// Session id of an iSCSI initiator: with its name it makes the name of the initiator port (RFC 7143 s. 10.1).
+pub type Isid = [u8; 6];
 
 /// A session.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +36,10 @@ pub struct Nexus {
     pub since: Duration,
     /// Whether REPORTED LUNS DATA HAS CHANGED waits to be told.
     pub luns_changed: bool,
+    /// Session id of an iSCSI initiator.
+    pub isid: Option<Isid>,
+    /// Unit attentions that wait to be told.
+    pub(crate) attentions: Attentions,
 }
 
 /// Why a login is refused.
@@ -123,10 +131,30 @@ impl Array {
         }
         self.nexuses.made += 1;
         let id = SessionId(self.nexuses.made);
-        let nexus = Nexus { id, initiator: initiator.clone(), port, since: now, luns_changed: false };
+        let (initiator_name, isid, attentions) = (initiator.clone(), None, Attentions::default());
+        let nexus =
+            Nexus { id, initiator: initiator_name, port, since: now, luns_changed: false, isid, attentions };
         self.nexuses.sessions.insert(id, nexus);
         self.nexuses.by_initiator.entry(initiator.clone()).or_default().insert(id);
         self.note(EventKind::NexusOpened { session: id, initiator: initiator.clone(), port });
+        Ok(id)
+    }
+
+    /// Logs an iSCSI initiator in with its session id.
+    ///
+    /// # Errors
+    /// Those of [`Array::login`].
+    pub fn login_with_isid(
+        &mut self,
+        now: Duration,
+        initiator: &Initiator,
+        isid: Isid,
+        port: PortPos,
+    ) -> Result<SessionId, LoginError> {
+        let id = self.login(now, initiator, port)?;
+        if let Some(nexus) = self.nexuses.get_mut(id) {
+            nexus.isid = Some(isid);
+        }
         Ok(id)
     }
 
@@ -141,6 +169,7 @@ impl Array {
             }
         }
         let aborted = self.abort_tasks(|task| task.is_of(session));
+        self.release_units_of(session);
         let Nexus { initiator, port, .. } = nexus;
         self.note(EventKind::NexusClosed { session, initiator, port, aborted });
         aborted

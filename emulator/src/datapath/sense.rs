@@ -16,6 +16,12 @@ pub struct Sense {
 }
 
 impl Sense {
+    /// Sense key, code and qualifier.
+    #[must_use]
+    pub const fn new(key: u8, asc: u8, ascq: u8) -> Self {
+        Self { key, asc, ascq }
+    }
+
     /// ILLEGAL REQUEST, LOGICAL UNIT NOT SUPPORTED: no VLUN for this LUN on this path.
     pub const LUN_NOT_SUPPORTED: Self = Self { key: 0x05, asc: 0x25, ascq: 0x00 };
     /// ILLEGAL REQUEST, LOGICAL BLOCK ADDRESS OUT OF RANGE.

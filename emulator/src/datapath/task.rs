@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{IoError, Ledger, LedgerEntry, Nexus, Sense, SessionId, Verdict, WriteLabel};
+use super::ledger::{WayRef, WriteFate};
+use super::{BlockStore, IoError, Ledger, Nexus, Sense, SessionId, Verdict, WriteLabel};
 use crate::array::{Array, Initiator, Lun, PortPos, VlunGeneration};
 
 /// Number of a write in flight; never used twice in the life of the array.
@@ -43,6 +44,9 @@ pub(crate) struct Task {
     lun: Lun,
     offset: u64,
     data: Vec<u8>,
+    length: u64,
+    /// Whether the data is still to come from the initiator.
+    awaits_data: bool,
     label: Option<WriteLabel>,
     stage: Stage,
     /// Volume number at the time it was received, for writes that linger.
@@ -126,12 +130,103 @@ impl Array {
     ) -> Result<TaskId, IoError> {
         self.advance(now);
         let Nexus { initiator, port, .. } = self.nexuses.get(session).ok_or(IoError::NexusLost)?.clone();
+        let (stage, length) = (Stage::OnTheWire, data.len() as u64);
+        let (issued, awaits_data, volume) = (now, false, None);
+        Ok(self.add_task(Task {
+            issued,
+            session,
+            initiator,
+            port,
+            lun,
+            offset,
+            data,
+            length,
+            awaits_data,
+            label,
+            stage,
+            volume,
+        }))
+    }
+
+    fn add_task(&mut self, task: Task) -> TaskId {
         self.data.made += 1;
         let id = TaskId(self.data.made);
-        let stage = Stage::OnTheWire;
-        let task = Task { issued: now, session, initiator, port, lun, offset, data, label, stage, volume: None };
         self.data.tasks.insert(id, task);
-        Ok(id)
+        id
+    }
+
+    /// Takes note of a write that the array has received without its data: it belongs to the VLUN in force now, and the removal of
+    /// that VLUN deals with it. Where writes are settled first this one is not, as there is nothing to put on the medium yet: it
+    /// will be rejected.
+    ///
+    /// # Errors
+    /// [`IoError::NexusLost`] without such a session; LOGICAL UNIT NOT SUPPORTED when nothing is there.
+    pub(crate) fn receive_command(
+        &mut self,
+        session: SessionId,
+        lun: Lun,
+        offset: u64,
+        length: u64,
+    ) -> Result<TaskId, IoError> {
+        let Nexus { initiator, port, .. } = self.nexuses.get(session).ok_or(IoError::NexusLost)?;
+        let reached = self.resolve_for(initiator, *port, lun).map(|t| (t.generation, t.volume));
+        let (generation, volume) = reached.ok_or(IoError::Sense(Sense::LUN_NOT_SUPPORTED))?;
+        let task = Task {
+            issued: self.now,
+            session,
+            initiator: initiator.clone(),
+            port: *port,
+            lun,
+            offset,
+            data: Vec::new(),
+            length,
+            awaits_data: true,
+            label: None,
+            stage: Stage::Received(generation),
+            volume: Some(volume),
+        };
+        Ok(self.add_task(task))
+    }
+
+    /// Ends the waiting of [`Array::receive_command`]: tells when it was issued, and template and volume it may still reach.
+    ///
+    /// # Errors
+    /// [`IoError::Aborted`] when it was aborted meanwhile.
+    pub(crate) fn resume_command(&mut self, task: TaskId) -> Result<(Duration, Option<(VlunGeneration, u32)>), IoError> {
+        let reached = self.data.tasks.get(&task).map(|t| (t.issued, self.reached_by(t, false)));
+        self.data.tasks.remove(&task);
+        reached.ok_or(IoError::Aborted)
+    }
+
+    /// Changes the medium of a volume if it lets itself be changed, and enters that into the ledger. `reached` is what the LUN
+    /// leads to; nothing when it leads nowhere.
+    pub(crate) fn change_medium(
+        &mut self,
+        issued: Duration,
+        (session, lun): (SessionId, Lun),
+        reached: Option<(VlunGeneration, u32)>,
+        (offset, length): (u64, u64),
+        change: impl FnOnce(&mut BlockStore),
+    ) -> Result<(), IoError> {
+        let verdict = match reached {
+            Some((_, volume)) => self.put_on_medium(volume, offset, length, change),
+            None => Verdict::Rejected(Sense::LUN_NOT_SUPPORTED),
+        };
+        let nexus = self.nexuses.get(session).ok_or(IoError::NexusLost)?;
+        let host = self.host_of_initiator.get(&nexus.initiator).and_then(|id| self.hosts.get(*id));
+        let way = WayRef {
+            host: host.map(|h| &h.name),
+            volume: reached.and_then(|(_, id)| self.volumes.get(id)).map(|v| &v.name),
+            generation: reached.map(|(generation, _)| generation),
+            ..WayRef::of(nexus, lun)
+        };
+        let fate = WriteFate { issued, decided: self.now, offset, length, verdict, label: None };
+        self.data.ledger.push(&way, fate);
+        match verdict {
+            Verdict::Accepted => Ok(()),
+            Verdict::Rejected(sense) => Err(IoError::Sense(sense)),
+            Verdict::Aborted => Err(IoError::Aborted),
+        }
     }
 
     /// Decides a write in flight against the VLUN in force now, and tells its fate.
@@ -209,7 +304,9 @@ impl Array {
 
     /// Puts a received write on the medium now; its issuer hears of it when it asks.
     pub(crate) fn settle(&mut self, id: TaskId) {
-        self.decide(id, true);
+        if self.data.tasks.get(&id).is_some_and(|t| !t.awaits_data) {
+            self.decide(id, true);
+        }
     }
 
     /// Lets a received write be accepted until a time although its template goes.
@@ -228,11 +325,13 @@ impl Array {
             let reached = self.reached_by(&task, settling);
             let verdict = match reached {
                 None => Verdict::Rejected(Sense::LUN_NOT_SUPPORTED),
-                Some((_, volume)) => self.put_on_medium(volume, task.offset, &task.data),
+                Some((_, volume)) => {
+                    let (offset, data) = (task.offset, std::mem::take(&mut task.data));
+                    self.put_on_medium(volume, offset, task.length, |blocks| blocks.write(offset, &data))
+                }
             };
             self.enter(&task, reached.map(|r| r.0), reached.map(|r| r.1), verdict);
             task.stage = Stage::Decided(verdict);
-            task.data = Vec::new();
         }
         self.data.tasks.insert(id, task);
     }
@@ -250,38 +349,46 @@ impl Array {
     }
 
     /// Writes to a volume if it lets itself be written.
-    fn put_on_medium(&mut self, volume: u32, offset: u64, data: &[u8]) -> Verdict {
+    fn put_on_medium(
+        &mut self,
+        volume: u32,
+        offset: u64,
+        length: u64,
+        change: impl FnOnce(&mut BlockStore),
+    ) -> Verdict {
         let Some(volume) = self.volumes.get_mut(volume) else { return Verdict::Rejected(Sense::LUN_NOT_SUPPORTED) };
         if volume.read_only {
             return Verdict::Rejected(Sense::WRITE_PROTECTED);
         }
-        let end = offset.checked_add(data.len() as u64);
+        let end = offset.checked_add(length);
         if end.is_none_or(|end| end > volume.size_bytes()) {
             return Verdict::Rejected(Sense::OUT_OF_RANGE);
         }
-        volume.blocks.write(offset, data);
+        change(&mut volume.blocks);
         Verdict::Accepted
     }
 
     /// Enters the fate of a write into the ledger.
     fn enter(&mut self, task: &Task, generation: Option<VlunGeneration>, volume: Option<u32>, verdict: Verdict) {
-        let entry = LedgerEntry {
-            seq: 0,
+        let fate = WriteFate {
             issued: task.issued,
             decided: self.now,
-            session: task.session,
-            initiator: task.initiator.clone(),
-            port: task.port,
-            lun: task.lun,
-            host: self.host_of(&task.initiator).map(|h| h.name.clone()),
-            volume: volume.and_then(|id| self.volumes.get(id)).map(|v| v.name.clone()),
-            generation,
             offset: task.offset,
-            length: task.data.len() as u64,
+            length: task.length,
             verdict,
             label: task.label.clone(),
         };
-        self.data.ledger.push(entry);
+        let host = self.host_of_initiator.get(&task.initiator).and_then(|id| self.hosts.get(*id));
+        let way = WayRef {
+            session: task.session,
+            initiator: &task.initiator,
+            port: task.port,
+            lun: task.lun,
+            host: host.map(|h| &h.name),
+            volume: volume.and_then(|id| self.volumes.get(id)).map(|v| &v.name),
+            generation,
+        };
+        self.data.ledger.push(&way, fate);
     }
 }
 

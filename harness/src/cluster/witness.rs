@@ -131,7 +131,7 @@ impl Witness {
         let (events, ledger, volumes_now) = array.with(|array, _| {
             let wwns: Vec<(String, String)> =
                 array.volumes().map(|volume| (volume.name.to_string(), volume.wwn.to_string())).collect();
-            (array.events().all().to_vec(), array.ledger().all().to_vec(), wwns)
+            (array.events().all().to_vec(), array.ledger().all(), wwns)
         });
         let seen = self.lock();
         let mut wwns = seen.volumes.clone();

@@ -112,7 +112,7 @@ impl Chronicle {
         let mut inner = self.inner();
         let (events_seen, writes_seen) = (inner.events_seen, inner.writes_seen);
         self.emulator.with(|array, _| {
-            for write in array.ledger().since(writes_seen) {
+            for write in &array.ledger().since(writes_seen) {
                 inner.add_write(write);
                 inner.writes_seen = write.seq;
             }

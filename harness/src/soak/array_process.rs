@@ -164,7 +164,7 @@ impl Seen {
         let (events, writes, volumes) = array.with(|array, _| {
             let volumes: Vec<(String, String)> =
                 array.volumes().map(|volume| (volume.name.to_string(), volume.wwn.to_string())).collect();
-            (array.events().since(self.event).to_vec(), array.ledger().since(self.write).to_vec(), volumes)
+            (array.events().since(self.event).to_vec(), array.ledger().since(self.write), volumes)
         });
         self.wwns.extend(volumes.into_iter().filter_map(|(name, wwn)| Some((name, wwn.parse().ok()?))));
         self.event = events.last().map_or(self.event, |event| event.seq);

@@ -9,14 +9,19 @@ use crate::array::identity::{Initiator, Lun, PortPos};
 impl Array {
     /// The template in force for a LUN on a path: the one of the highest rank.
     pub(crate) fn resolve(&self, path: &Path, lun: Lun) -> Option<&VlunTemplate> {
-        let host = self.host_of(&path.0);
+        self.resolve_for(&path.0, path.1, lun)
+    }
+
+    /// The same for a path in two parts.
+    pub(crate) fn resolve_for(&self, initiator: &Initiator, port: PortPos, lun: Lun) -> Option<&VlunTemplate> {
+        let host = self.host_of(initiator);
         let of_host = host.into_iter().flat_map(|h| self.vluns.of_host_lun(h.id, lun));
         let of_sets = host.into_iter().flat_map(|h| &h.sets).flat_map(|set| self.vluns.of_host_set_lun(*set, lun));
-        let of_port = self.vluns.of_port_lun(path.1, lun);
+        let of_port = self.vluns.of_port_lun(port, lun);
         of_host
             .chain(of_sets)
             .chain(of_port)
-            .filter(|t| t.target.port().is_none_or(|port| port == path.1) && t.is_in_force(path))
+            .filter(|t| t.target.port().is_none_or(|bound| bound == port) && t.is_in_force(initiator, port))
             .max_by_key(|t| t.target.kind().rank())
     }
 

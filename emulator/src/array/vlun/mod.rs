@@ -128,10 +128,10 @@ pub(crate) struct VlunTemplate {
 
 impl VlunTemplate {
     /// Whether it is in force on a path.
-    fn is_in_force(&self, path: &Path) -> bool {
+    fn is_in_force(&self, initiator: &Initiator, port: PortPos) -> bool {
         match &self.life {
             TemplateLife::Standing => true,
-            TemplateLife::Leftover(paths) => paths.contains(path),
+            TemplateLife::Leftover(paths) => paths.contains(&(initiator.clone(), port)),
         }
     }
 }

@@ -319,7 +319,7 @@ proptest! {
         let run = || {
             let mut trial = Trial::new();
             steps.iter().for_each(|s| trial.take(s));
-            (trial.array.events().all().to_vec(), trial.array.ledger().all().to_vec(), trial.array.vlun_rows(&VlunFilter::default()))
+            (trial.array.events().all().to_vec(), trial.array.ledger().all(), trial.array.vlun_rows(&VlunFilter::default()))
         };
         prop_assert_eq!(run(), run());
     }
