@@ -7,7 +7,7 @@
 //! | `GET /ledger?after=&volume=&host=&node=&generation=&accepted=` | writes and their fate |
 //! | `GET /events?after=&wait_ms=` | the log; waits for news when asked to |
 //! | `GET`, `POST`, `DELETE /faults`, `DELETE /faults/<id>` | the fault plan |
-//! | `POST /front-ends/<wsapi or ssh>/<pause or resume>` | cuts a management interface off or opens it again |
+//! | `POST /front-ends/<wsapi, ssh, iscsi or iscsi-N>/<pause or resume>` | cuts an interface off or opens it again |
 //! | `DELETE /sessions` | ends all sessions of the REST interface |
 //! | `POST /reset` | back to a new array without faults |
 //!

@@ -132,7 +132,8 @@ impl Session {
         }
         let number = header.command_number();
         if header.is_immediate() {
-            return self.request(frame, out);
+            let flow = self.request(frame, out)?;
+            return self.go_on(flow, out);
         }
         if !serial::in_window(number, self.exp_cmd_sn, self.max_cmd_sn()) {
             // Has to be ignored (s. 4.2.2.1).
@@ -142,13 +143,24 @@ impl Session {
             self.early.insert(number, frame);
             return Ok(Flow::On);
         }
-        let mut flow = self.in_turn(frame, out)?;
+        let flow = self.in_turn(frame, out)?;
+        self.go_on(flow, out)
+    }
+
+    /// Takes the commands whose turn has come.
+    fn go_on(&mut self, mut flow: Flow, out: &mut Outbox) -> Handled {
         while flow == Flow::On
             && let Some(next) = self.early.remove(&self.exp_cmd_sn)
         {
             flow = self.in_turn(next, out)?;
         }
         Ok(flow)
+    }
+
+    /// Takes a command that never came for received, as its abort demands (s. 11.6.1): a ping without an answer fills its place.
+    pub(super) fn take_for_received(&mut self, number: u32) {
+        let ping = NopOut { initiator_task_tag: NO_TAG, cmd_sn: number, ..NopOut::default() };
+        self.early.insert(number, Frame { header: ping.encode(), additional: Bytes::new(), data: Bytes::new() });
     }
 
     fn in_turn(&mut self, frame: Frame, out: &mut Outbox) -> Handled {
@@ -198,7 +210,8 @@ impl Session {
             sent.truncate(wanted);
         }
         let nothing = DataOut::default();
-        let request = |data| Request { session, lun: command.lun, cdb: &command.cdb, data, task: None };
+        let announced = expected as u64;
+        let request = |data| Request { session, lun: command.lun, cdb: &command.cdb, data, announced, task: None };
         let emulator = self.target.emulator();
         // What is longer than any transfer is refused without its data.
         if sent.len() >= wanted && !unsolicited || needed > scsi::TRANSFER_BYTES_MAX {
@@ -262,8 +275,9 @@ impl Session {
             Fate::Answered(answer) => *answer,
             Fate::Run(task) => {
                 let Some((session, _)) = self.nexus() else { return Ok(()) };
-                let request =
-                    Request { session, lun: command.lun, cdb: &command.cdb, data: &data, task: Some(task) };
+                let announced = command.expected_data_transfer_length.into();
+                let (lun, cdb) = (command.lun, &command.cdb);
+                let request = Request { session, lun, cdb, data: &data, announced, task: Some(task) };
                 self.target.emulator().with(|array, now| array.execute(now, &request))?
             }
         };

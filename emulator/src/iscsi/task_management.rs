@@ -81,9 +81,14 @@ impl Session {
             self.drop_waiting(|transfer| transfer.command.initiator_task_tag == tag);
             return response::COMPLETE;
         }
-        // A command that came before this request and is done counts as aborted in time (s. 11.6.1).
-        let came = serial::before(request.ref_cmd_sn, self.exp_cmd_sn());
-        if came { response::COMPLETE } else { response::NO_TASK }
+        // A command that never came is taken for received; one that is done does not exist any more (s. 11.6.1).
+        if !serial::in_window(request.ref_cmd_sn, self.exp_cmd_sn(), self.max_cmd_sn())
+            || !serial::before(request.ref_cmd_sn, request.cmd_sn)
+        {
+            return response::NO_TASK;
+        }
+        self.take_for_received(request.ref_cmd_sn);
+        response::COMPLETE
     }
 
     /// Drops commands that wait for data, without an answer.

@@ -130,6 +130,9 @@ impl Unit<'_> {
             return Err(Sense::INVALID_FIELD.into());
         }
         let (offset, length) = self.range(cdb)?;
+        if self.announced != 2 * length {
+            return Err(Sense::INVALID_FIELD.into());
+        }
         let data = data.to_vec();
         let Some((expected, new)) = data.split_at_checked(length as usize).filter(|(_, new)| new.len() as u64 >= length)
         else {

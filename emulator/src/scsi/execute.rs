@@ -27,6 +27,8 @@ pub(super) struct Unit<'a> {
     pub(super) id: u32,
     /// When the command was issued.
     pub(super) issued: Duration,
+    /// Bytes that the initiator announced to send.
+    pub(super) announced: u64,
 }
 
 impl Array {
@@ -98,8 +100,8 @@ impl Array {
         let Some((generation, id)) = reached else {
             return Err(self.refuse_for_want_of_unit(request, Some(lun), issued));
         };
-        let session = request.session;
-        Unit { array: self, session, lun, generation, id, issued }.run(Cdb(request.cdb), request.data)
+        let (session, announced) = (request.session, request.announced);
+        Unit { array: self, session, lun, generation, id, issued, announced }.run(Cdb(request.cdb), request.data)
     }
 
     fn run(&mut self, request: &Request<'_>) -> Outcome {
@@ -120,8 +122,8 @@ impl Array {
         }
         match place {
             Place::Volume { lun, generation, volume: id } => {
-                let issued = self.now;
-                Unit { array: self, session, lun, generation, id, issued }.run(cdb, request.data)
+                let (issued, announced) = (self.now, request.announced);
+                Unit { array: self, session, lun, generation, id, issued, announced }.run(cdb, request.data)
             }
             Place::Enclosure(_) => self.enclosure_command(cdb),
             Place::ReportLuns if cdb.opcode() == opcodes::TEST_UNIT_READY => Ok(DataIn::None),

