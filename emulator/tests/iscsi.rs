@@ -5,7 +5,9 @@
 mod support;
 
 use hpe3par_emulator::Emulator;
-use hpe3par_emulator::array::{CreateHost, CreateVlun, CreateVolume, InflightPolicy, LinkState, ModifyHost, VlunAddress};
+use hpe3par_emulator::array::{
+    CreateHost, CreateVlun, CreateVolume, InflightPolicy, LinkState, ModifyHost, VlunAddress,
+};
 use hpe3par_emulator::datapath::Verdict;
 use hpe3par_emulator::iscsi::wire::pdu::{
     DataOut, FINAL, LogoutRequest, LogoutResponse, NopIn, NopOut, Pdu as _, ReadyToTransfer, Reject,
@@ -14,8 +16,8 @@ use hpe3par_emulator::iscsi::wire::pdu::{
 use hpe3par_emulator::iscsi::wire::text::Keys;
 use hpe3par_emulator::iscsi::wire::{Framing, HEADER_BYTES, Header};
 use hpe3par_emulator::server::{RunningEmulator, TlsMode};
-use support::initiator::{Ended, Initiator, UNSOLICITED, Wish, proof, rw10};
 use proptest::prelude::*;
+use support::initiator::{Ended, Initiator, UNSOLICITED, Wish, proof, rw10};
 
 const H1: &str = "iqn.1994-05.com.example:h1";
 const TARGET: &str = "iqn.2000-05.com.3pardata:20210002ac00b69e";
@@ -54,11 +56,19 @@ async fn discovery_names_what_is_behind_a_portal() {
     let running = start().await;
     let portal = running.iscsi_portals()[1];
     let mut initiator = Initiator::log_in(portal, &Wish::discovery(H1)).await.unwrap();
-    let request = TextRequest { flags: FINAL, initiator_task_tag: 5, target_transfer_tag: UNSOLICITED, cmd_sn: 1, ..TextRequest::default() };
+    let request = TextRequest {
+        flags: FINAL,
+        initiator_task_tag: 5,
+        target_transfer_tag: UNSOLICITED,
+        cmd_sn: 1,
+        ..TextRequest::default()
+    };
     initiator.send(&request, b"SendTargets=All\0").await;
     let (_, frame) = initiator.next::<TextResponse>().await;
     let text = String::from_utf8(frame.data.to_vec()).unwrap();
-    let expected = |name: &str, tag: u16| format!("TargetName=iqn.2000-05.com.3pardata:{name}0002ac00b69e\0TargetAddress={portal},{tag}\0");
+    let expected = |name: &str, tag: u16| {
+        format!("TargetName=iqn.2000-05.com.3pardata:{name}0002ac00b69e\0TargetAddress={portal},{tag}\0")
+    };
     assert_eq!(text, expected("2022", 22) + &expected("2122", 122), "ports share portals in turn");
     let elsewhere = Initiator::log_in(portal, &Wish::new(H1, TARGET)).await.err();
     assert_eq!(elsewhere, Some(0x0203), "another port's target");
@@ -82,7 +92,11 @@ async fn what_is_written_is_read() {
     assert_eq!((read.residual, read.data.len()), (-512, 512));
     let beyond = initiator.write(7, &rw10(WRITE, 1 << 21, 1), &[1; 512]).await;
     assert_eq!((beyond.status, beyond.sense), (2, Some((5, 0x21, 0))));
-    let verdicts = running.handle().with(|array, _| array.ledger().all()).into_iter().map(|e| (e.verdict == Verdict::Accepted, e.length));
+    let verdicts = running
+        .handle()
+        .with(|array, _| array.ledger().all())
+        .into_iter()
+        .map(|e| (e.verdict == Verdict::Accepted, e.length));
     assert_eq!(verdicts.collect::<Vec<_>>(), [(true, data.len() as u64), (true, 512), (false, 512)]);
 }
 
@@ -91,7 +105,8 @@ async fn the_mask_is_the_vlun_table() {
     let running = start().await;
     let mut initiator = log_in(&running).await;
     assert_eq!(initiator.read(9, &rw10(READ, 0, 1), 512).await.sense, GONE, "never exported");
-    let mut stranger = Initiator::log_in(running.iscsi_portals()[0], &Wish::new("iqn.2000-01.org.example:x", TARGET)).await.unwrap();
+    let mut stranger =
+        Initiator::log_in(running.iscsi_portals()[0], &Wish::new("iqn.2000-01.org.example:x", TARGET)).await.unwrap();
     assert_eq!(stranger.read(7, &rw10(READ, 0, 1), 512).await.sense, GONE, "exported to another host");
     unexport(&running);
     let refused = initiator.write(7, &rw10(WRITE, 0, 1), &[1; 512]).await;
@@ -135,7 +150,9 @@ async fn chap_accounts_are_those_of_the_host() {
         let body: ModifyHost = serde_json::from_value(body).unwrap();
         running.handle().with(|array, now| array.modify_host(now, "h1", &body)).unwrap();
     };
-    change(serde_json::json!({"chapOperation": 1, "chapOperationMode": 1, "chapName": "h1", "chapSecret": "secret-of-h1-1"}));
+    change(
+        serde_json::json!({"chapOperation": 1, "chapOperationMode": 1, "chapName": "h1", "chapSecret": "secret-of-h1-1"}),
+    );
     let plain = Wish::new(H1, TARGET);
     let right = plain.clone().chap("h1", "secret-of-h1-1");
     for (wish, status) in [
@@ -147,11 +164,16 @@ async fn chap_accounts_are_those_of_the_host() {
         assert_eq!(Initiator::log_in(portal, &wish).await.err(), Some(status), "{wish:?}");
     }
     Initiator::log_in(portal, &right).await.unwrap().meet(7).await;
-    change(serde_json::json!({"chapOperation": 1, "chapOperationMode": 2, "chapName": "array", "chapSecret": "secret-of-array"}));
+    change(
+        serde_json::json!({"chapOperation": 1, "chapOperationMode": 2, "chapName": "array", "chapSecret": "secret-of-array"}),
+    );
     let mutual = Wish { challenge: Some(vec![1, 2, 3]), ..right };
     let initiator = Initiator::log_in(portal, &mutual).await.unwrap();
     let proved = initiator.proof.unwrap();
-    assert_eq!((proved.get("CHAP_N"), proved.get("CHAP_R")), (Some("array"), Some(&*proof(77, "secret-of-array", &[1, 2, 3]))));
+    assert_eq!(
+        (proved.get("CHAP_N"), proved.get("CHAP_R")),
+        (Some("array"), Some(&*proof(77, "secret-of-array", &[1, 2, 3])))
+    );
 }
 
 #[tokio::test]
@@ -163,7 +185,13 @@ async fn digests_hold_and_a_wrong_one_ends_the_session() {
     initiator.meet(7).await;
     initiator.write(7, &rw10(WRITE, 3, 300), &[5; 300 * 512]).await.good();
     assert_eq!(initiator.read(7, &rw10(READ, 3, 300), 300 * 512).await.good(), [5; 300 * 512]);
-    let ping = NopOut { final_bit: FINAL, initiator_task_tag: 9, target_transfer_tag: UNSOLICITED, cmd_sn: initiator.cmd_sn, ..NopOut::default() };
+    let ping = NopOut {
+        final_bit: FINAL,
+        initiator_task_tag: 9,
+        target_transfer_tag: UNSOLICITED,
+        cmd_sn: initiator.cmd_sn,
+        ..NopOut::default()
+    };
     let mut bytes = Vec::new();
     initiator.framing.put(&mut bytes, &ping.encode(), b"abcd");
     let last = bytes.len() - 1;
@@ -187,7 +215,8 @@ async fn sessions_are_told_apart_by_isid_and_reinstated() {
     assert!(first.next_frame().await.is_none(), "the former session of that name ends");
     assert_eq!(sessions(), 2);
     second.read(7, &[0; 6], 0).await.good();
-    let request = LogoutRequest { reason: FINAL, initiator_task_tag: 70, cmd_sn: again.cmd_sn, ..LogoutRequest::default() };
+    let request =
+        LogoutRequest { reason: FINAL, initiator_task_tag: 70, cmd_sn: again.cmd_sn, ..LogoutRequest::default() };
     again.send(&request, &[]).await;
     assert_eq!(again.next::<LogoutResponse>().await.0.response, 0);
     assert!(again.next_frame().await.is_none());
@@ -247,7 +276,13 @@ async fn unsolicited_data_and_pings() {
     command.cdb[..10].copy_from_slice(&rw10(WRITE, 0, 8));
     initiator.cmd_sn += 1;
     initiator.send(&command, &[1; 512]).await;
-    let unsolicited = DataOut { flags: FINAL, initiator_task_tag: 200, target_transfer_tag: UNSOLICITED, buffer_offset: 512, ..DataOut::default() };
+    let unsolicited = DataOut {
+        flags: FINAL,
+        initiator_task_tag: 200,
+        target_transfer_tag: UNSOLICITED,
+        buffer_offset: 512,
+        ..DataOut::default()
+    };
     initiator.send(&unsolicited, &[2; 1536]).await;
     let (r2t, _) = initiator.next::<ReadyToTransfer>().await;
     assert_eq!((r2t.buffer_offset, r2t.desired_length), (2048, 2048));
@@ -255,7 +290,14 @@ async fn unsolicited_data_and_pings() {
     initiator.finish(&[]).await.good();
     let held = running.handle().with(|array, _| array.peek("v1", 0, 4096)).unwrap();
     assert_eq!((held[511], held[512], held[2047], held[2048]), (1, 2, 2, 3));
-    let ping = NopOut { immediate: true, final_bit: FINAL, initiator_task_tag: 9, target_transfer_tag: UNSOLICITED, cmd_sn: initiator.cmd_sn, ..NopOut::default() };
+    let ping = NopOut {
+        immediate: true,
+        final_bit: FINAL,
+        initiator_task_tag: 9,
+        target_transfer_tag: UNSOLICITED,
+        cmd_sn: initiator.cmd_sn,
+        ..NopOut::default()
+    };
     initiator.send(&ping, b"ping").await;
     let (pong, frame) = initiator.next::<NopIn>().await;
     assert_eq!((pong.initiator_task_tag, &frame.data[..]), (9, &b"ping"[..]));

@@ -132,8 +132,7 @@ impl Array {
         self.nexuses.made += 1;
         let id = SessionId(self.nexuses.made);
         let (initiator_name, isid, attentions) = (initiator.clone(), None, Attentions::default());
-        let nexus =
-            Nexus { id, initiator: initiator_name, port, since: now, luns_changed: false, isid, attentions };
+        let nexus = Nexus { id, initiator: initiator_name, port, since: now, luns_changed: false, isid, attentions };
         self.nexuses.sessions.insert(id, nexus);
         self.nexuses.by_initiator.entry(initiator.clone()).or_default().insert(id);
         self.note(EventKind::NexusOpened { session: id, initiator: initiator.clone(), port });

@@ -192,7 +192,10 @@ impl Array {
     ///
     /// # Errors
     /// [`IoError::Aborted`] when it was aborted meanwhile.
-    pub(crate) fn resume_command(&mut self, task: TaskId) -> Result<(Duration, Option<(VlunGeneration, u32)>), IoError> {
+    pub(crate) fn resume_command(
+        &mut self,
+        task: TaskId,
+    ) -> Result<(Duration, Option<(VlunGeneration, u32)>), IoError> {
         let reached = self.data.tasks.get(&task).map(|t| (t.issued, self.reached_by(t, false)));
         self.data.tasks.remove(&task);
         reached.ok_or(IoError::Aborted)

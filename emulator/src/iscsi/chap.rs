@@ -168,7 +168,13 @@ mod tests {
     }
 
     /// Plays an initiator with this name and secret; asks the target for its proof with `back`.
-    fn play(accounts: ChapAccounts, list: &str, name: &str, secret: &str, back: Option<&str>) -> Result<Keys, ChapError> {
+    fn play(
+        accounts: ChapAccounts,
+        list: &str,
+        name: &str,
+        secret: &str,
+        back: Option<&str>,
+    ) -> Result<Keys, ChapError> {
         let mut exchange = Exchange::new(accounts);
         let asked = exchange.step(&keys(&[("CHAP_A", list)]))?;
         assert!(!asked.done);

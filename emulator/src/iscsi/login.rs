@@ -159,7 +159,8 @@ impl Login {
             }
             return Ok(Step::Answer(response, Vec::new()));
         }
-        let keys = Keys::parse(&std::mem::take(&mut self.text)).or_else(|error| refuse(status::INITIATOR_ERROR, error))?;
+        let keys =
+            Keys::parse(&std::mem::take(&mut self.text)).or_else(|error| refuse(status::INITIATOR_ERROR, error))?;
         let mut reply = Keys::default();
         if !self.begun {
             self.begin(&keys, &mut reply)?;

@@ -36,21 +36,23 @@ impl Session {
         let function = request.function & 0x7F;
         let response = match function {
             function::ABORT_TASK => self.abort(request),
-            function::ABORT_TASK_SET | function::CLEAR_TASK_SET | function::UNIT_RESET => match lun_field(request.lun) {
-                LunField::Unit(lun) => {
-                    self.drop_waiting(|transfer| transfer.command.lun == request.lun);
-                    let there = emulator.with(|array, now| match function {
-                        function::ABORT_TASK_SET => {
-                            array.abort_tasks_of(now, session, lun);
-                            true
-                        }
-                        function::CLEAR_TASK_SET => array.clear_unit(session, request.lun),
-                        _ => array.reset_unit(session, request.lun),
-                    });
-                    if there { response::COMPLETE } else { response::NO_UNIT }
+            function::ABORT_TASK_SET | function::CLEAR_TASK_SET | function::UNIT_RESET => {
+                match lun_field(request.lun) {
+                    LunField::Unit(lun) => {
+                        self.drop_waiting(|transfer| transfer.command.lun == request.lun);
+                        let there = emulator.with(|array, now| match function {
+                            function::ABORT_TASK_SET => {
+                                array.abort_tasks_of(now, session, lun);
+                                true
+                            }
+                            function::CLEAR_TASK_SET => array.clear_unit(session, request.lun),
+                            _ => array.reset_unit(session, request.lun),
+                        });
+                        if there { response::COMPLETE } else { response::NO_UNIT }
+                    }
+                    _ => response::NO_UNIT,
                 }
-                _ => response::NO_UNIT,
-            },
+            }
             function::WARM_RESET | function::COLD_RESET => {
                 self.drop_waiting(|_| true);
                 emulator.with(|array, _| array.reset_target(session));
@@ -68,6 +70,8 @@ impl Session {
             max_cmd_sn: self.max_cmd_sn(),
         };
         self.send(out, &answer, &[]);
+        // What was dropped has left room for others.
+        self.solicit(out);
         if function == function::COLD_RESET {
             self.target.sever_port(port);
             return Flow::Close;

@@ -6,8 +6,8 @@ use super::wire::pdu::{DataOut as DataOutPdu, FINAL, NO_TAG, ScsiCommand};
 use crate::datapath::TaskId;
 use crate::scsi::{Answer, DataOut};
 
-/// Most bytes that are asked for with R2T and not there yet, over all commands of a connection.
-const SOLICITED_MAX: usize = 32 << 20;
+/// As long as commands that were promised room for their data have more than this, no other command is asked for its data.
+const PROMISED_MAX: usize = 32 << 20;
 
 /// What becomes of a command when its data has come.
 #[derive(Debug)]
@@ -41,6 +41,8 @@ pub(super) struct Transfer {
     /// How far unsolicited data may go, while it is still coming.
     unsolicited_end: Option<usize>,
     solicited: Option<Solicited>,
+    /// Bytes of room that its first R2T promised.
+    promised: usize,
     next_data_sn: u32,
 }
 
@@ -78,6 +80,7 @@ impl Transfer {
             r2t_sn: 0,
             unsolicited_end: unsolicited.then(|| expected.min(first_burst)),
             solicited: None,
+            promised: 0,
             next_data_sn: 0,
         }
     }
@@ -129,7 +132,7 @@ pub(super) struct Transfers {
     waiting: BTreeMap<u32, Transfer>,
     /// Those whose next R2T is due, in the order of their turns.
     turns: VecDeque<u32>,
-    solicited: usize,
+    promised: usize,
     last_tag: u32,
 }
 
@@ -160,14 +163,12 @@ impl Transfers {
     pub(super) fn take(&mut self, pdu: &DataOutPdu, data: bytes::Bytes) -> Option<(Transfer, Progress)> {
         let tag = pdu.initiator_task_tag;
         let transfer = self.waiting.get_mut(&tag)?;
-        let (before, length) = (transfer.solicited.is_some(), data.len());
-        let progress = transfer.take(pdu, data);
-        if before && !matches!(progress, Progress::Broken(_)) {
-            self.solicited = self.solicited.saturating_sub(length);
-        }
-        match progress {
+        match transfer.take(pdu, data) {
             Progress::Wait => {
-                if transfer.wants_r2t() {
+                // One that has begun goes on first, so that few hold memory at a time.
+                if transfer.wants_r2t() && transfer.promised > 0 {
+                    self.turns.push_front(tag);
+                } else if transfer.wants_r2t() {
                     self.turns.push_back(tag);
                 }
                 None
@@ -179,9 +180,7 @@ impl Transfers {
     /// Takes a command out.
     pub(super) fn remove(&mut self, tag: u32) -> Option<Transfer> {
         let transfer = self.waiting.remove(&tag)?;
-        if let Some(asked) = transfer.solicited {
-            self.solicited = self.solicited.saturating_sub(asked.end.saturating_sub(transfer.received));
-        }
+        self.promised = self.promised.saturating_sub(transfer.promised);
         self.turns.retain(|turn| *turn != tag);
         Some(transfer)
     }
@@ -193,11 +192,16 @@ impl Transfers {
 
     /// The next R2T that may be sent.
     pub(super) fn next_r2t(&mut self, max_burst: usize) -> Option<Solicit> {
-        if self.solicited >= SOLICITED_MAX {
-            return None;
-        }
-        let tag = self.turns.pop_front()?;
+        let tag = *self.turns.front()?;
         let transfer = self.waiting.get_mut(&tag)?;
+        if transfer.promised == 0 {
+            if self.promised >= PROMISED_MAX {
+                return None;
+            }
+            transfer.promised = transfer.wanted - transfer.received;
+            self.promised += transfer.promised;
+        }
+        self.turns.pop_front();
         let length = (transfer.wanted - transfer.received).min(max_burst);
         self.last_tag = self.last_tag.wrapping_add(1) % NO_TAG;
         let solicit = Solicit {
@@ -209,7 +213,6 @@ impl Transfers {
         };
         transfer.r2t_sn += 1;
         transfer.solicited = Some(Solicited { tag: self.last_tag, end: transfer.received + length });
-        self.solicited += length;
         Some(solicit)
     }
 }
@@ -261,7 +264,7 @@ mod tests {
         let second = transfers.next_r2t(1500).unwrap();
         assert_eq!((second.sn, second.offset, second.length), (1, 2500, 500));
         assert_eq!(take(&mut transfers, data(second.tag, 0, 2500, 500, true)), Some(Progress::Complete));
-        assert_eq!((transfers.len(), transfers.solicited), (0, 0));
+        assert_eq!((transfers.len(), transfers.promised), (0, 0));
     }
 
     #[test]
@@ -277,7 +280,7 @@ mod tests {
             let asked = transfers.next_r2t(1500).unwrap();
             assert_eq!(asked.tag, 1);
             let broken = matches!(take(&mut transfers, pdu), Some(Progress::Broken(_)));
-            assert!(!broken || transfers.solicited == 0, "what was asked for is not waited for any more");
+            assert!(!broken || transfers.promised == 0, "its room is free again");
             broken
         };
         assert!(broken(data(NO_TAG, 0, 0, 10, false)), "unsolicited");
@@ -289,6 +292,21 @@ mod tests {
         assert!(!broken(data(1, 0, 0, 10, false)));
     }
 
+    #[test]
+    fn few_commands_hold_memory_at_a_time() {
+        let mut transfers = Transfers::default();
+        let size = PROMISED_MAX / 2;
+        for tag in 0..5 {
+            let mut one = transfer(size as u32, FINAL, 0, size);
+            one.command.initiator_task_tag = tag;
+            transfers.add(one);
+        }
+        let asked: Vec<_> = std::iter::from_fn(|| transfers.next_r2t(1000)).map(|r2t| r2t.initiator_task_tag).collect();
+        assert_eq!(asked, [0, 1]);
+        transfers.remove(0);
+        assert_eq!(transfers.next_r2t(1000).unwrap().initiator_task_tag, 2);
+    }
+
     proptest! {
         #[test]
         fn no_data_breaks_the_books(steps in prop::collection::vec((0u32..4, 0u32..3, 0usize..2000, 0usize..2000, any::<bool>()), 0..30)) {
@@ -298,7 +316,7 @@ mod tests {
                 let tag = if tag == 0 { NO_TAG } else { tag };
                 let _ = take(&mut transfers, data(tag, sn, offset, length, last));
                 let _ = transfers.next_r2t(700);
-                prop_assert!(transfers.solicited <= 700);
+                prop_assert!(transfers.promised <= 2500);
                 for tag in transfers.tags(|_| true) {
                     prop_assert!(transfers.waiting[&tag].data.len() <= 2500);
                 }

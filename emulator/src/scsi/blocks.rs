@@ -46,7 +46,12 @@ impl Unit<'_> {
     }
 
     /// Changes blocks, entered into the ledger.
-    pub(super) fn change(&mut self, offset: u64, length: u64, change: impl FnOnce(&mut BlockStore)) -> Result<(), Stop> {
+    pub(super) fn change(
+        &mut self,
+        offset: u64,
+        length: u64,
+        change: impl FnOnce(&mut BlockStore),
+    ) -> Result<(), Stop> {
         if self.volume()?.unit.mode.software_write_protect {
             return Err(codes::SOFTWARE_WRITE_PROTECTED.into());
         }
@@ -134,7 +139,8 @@ impl Unit<'_> {
             return Err(Sense::INVALID_FIELD.into());
         }
         let data = data.to_vec();
-        let Some((expected, new)) = data.split_at_checked(length as usize).filter(|(_, new)| new.len() as u64 >= length)
+        let Some((expected, new)) =
+            data.split_at_checked(length as usize).filter(|(_, new)| new.len() as u64 >= length)
         else {
             return Err(Sense::INVALID_FIELD.into());
         };

@@ -5,7 +5,9 @@ use std::time::Duration;
 use super::cdb::Cdb;
 use super::opcodes::{self, Access};
 use super::unit::Place;
-use super::{Answer, DataIn, DataOut, IoError, Outcome, Registrant, Request, SenseData, SessionGone, Status, Stop, codes};
+use super::{
+    Answer, DataIn, DataOut, IoError, Outcome, Registrant, Request, SenseData, SessionGone, Status, Stop, codes,
+};
 use crate::array::{Array, Lun, VlunGeneration, Volume};
 use crate::datapath::{Sense, SessionId, TaskId};
 

@@ -115,7 +115,11 @@ impl Unit<'_> {
             _ => return Err(Sense::INVALID_FIELD.into()),
         };
         let blocks = volume.size_bytes() / BLOCK;
-        let descriptor = if cdb.byte(1) & 0x08 != 0 { Vec::new() } else { block_descriptor(blocks, long && cdb.byte(1) & 0x10 != 0) };
+        let descriptor = if cdb.byte(1) & 0x08 != 0 {
+            Vec::new()
+        } else {
+            block_descriptor(blocks, long && cdb.byte(1) & 0x10 != 0)
+        };
         // Write protected, and DPO and FUA are taken.
         let device = 0x10 | if volume.read_only || mode.software_write_protect { 0x80 } else { 0 };
         let mut bytes = if long {

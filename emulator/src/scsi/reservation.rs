@@ -206,7 +206,9 @@ impl Reservations {
     /// RELEASE.
     pub(crate) fn release(&mut self, who: &Registrant, key: Key, kind: Kind) -> Result<Effects, Refusal> {
         self.refuse_stranger(who, key)?;
-        let Some(held) = self.reservation.as_ref().filter(|_| self.is_holder(who)) else { return Ok(Effects::default()) };
+        let Some(held) = self.reservation.as_ref().filter(|_| self.is_holder(who)) else {
+            return Ok(Effects::default());
+        };
         if held.kind != kind {
             return Err(Refusal::InvalidRelease);
         }

@@ -1,7 +1,7 @@
 //! Logical units: how LUNs are written, and what stands behind one on a session.
 
-use super::{DataIn, Outcome, Stop};
 use super::cdb::Cdb;
+use super::{DataIn, Outcome, Stop};
 use crate::array::{Array, Lun, VlunGeneration};
 use crate::datapath::{IoError, Sense, SessionId};
 

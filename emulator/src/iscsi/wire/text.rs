@@ -146,7 +146,10 @@ mod tests {
     fn forms_of_values() {
         assert_eq!((number("8192"), number("0x10"), number("-1"), number("0x")), (Some(8192), Some(16), None, None));
         assert_eq!((number(""), number("+5")), (None, None));
-        assert_eq!((bytes("0x0aB"), bytes("0bQUI="), bytes("12"), bytes("")), (Some(vec![0, 0xAB]), Some(b"AB".to_vec()), None, None));
+        assert_eq!(
+            (bytes("0x0aB"), bytes("0bQUI="), bytes("12"), bytes("")),
+            (Some(vec![0, 0xAB]), Some(b"AB".to_vec()), None, None)
+        );
     }
 
     #[test]
