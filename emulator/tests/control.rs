@@ -74,7 +74,7 @@ async fn events_can_be_waited_for() {
     let (news, ()) = tokio::join!(waiting, acting);
     assert!(news["last_seq"].as_u64().unwrap() > last);
     assert_eq!(news["events"][0]["seq"], last + 1);
-    assert_eq!(control.get("/ledger?accepted=true").await, json!({"last_seq": 0, "entries": []}));
+    assert_eq!(control.get("/ledger?accepted=true").await, json!({"last_seq": 0, "entries": [], "folded": []}));
     let (status, body) = control.send(Method::GET, "/ledger?nonsense=1", "").await;
     assert_eq!(status, 400);
     assert!(body["error"].as_str().unwrap().contains("nonsense"));

@@ -242,7 +242,7 @@ async fn tasks_are_managed() {
         cmd_sn,
         ..TaskManagementRequest::default()
     };
-    let mut ask = async |initiator: &mut Initiator, function: u8| {
+    let ask = async |initiator: &mut Initiator, function: u8| {
         let request = manage(function, initiator.cmd_sn);
         initiator.send(&request, &[]).await;
         initiator.next::<TaskManagementResponse>().await.0.response

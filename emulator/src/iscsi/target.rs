@@ -120,9 +120,11 @@ impl Target {
         self.emulator.with(|array, now| array.logout(now, opened.id));
     }
 
-    /// Drops the connections of all sessions on a port (TARGET COLD RESET).
-    pub(super) fn sever_port(&self, port: PortPos) {
-        self.lock().live.iter().filter(|(name, _)| name.port == port).for_each(|(_, live)| live.cut.sever());
+    /// Drops the connections of all sessions on a port but one, which is closed when its answer is written (TARGET COLD RESET).
+    pub(super) fn sever_port(&self, port: PortPos, but: SessionId) {
+        let sessions = self.lock();
+        let others = sessions.live.iter().filter(|(name, live)| name.port == port && live.id != but);
+        others.for_each(|(_, live)| live.cut.sever());
     }
 
     /// Drops connections whose session the array has ended: the link of its port went down, its host was cut off, or the array was

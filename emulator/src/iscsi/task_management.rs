@@ -73,7 +73,7 @@ impl Session {
         // What was dropped has left room for others.
         self.solicit(out);
         if function == function::COLD_RESET {
-            self.target.sever_port(port);
+            self.target.sever_port(port, session);
             return Flow::Close;
         }
         Flow::On
