@@ -7,8 +7,8 @@ use super::execute::Unit;
 use super::{DataIn, DataOut, Outcome, Stop, codes};
 use crate::datapath::{BlockStore, PAGE_BYTES, Sense};
 
-/// Most blocks of one WRITE SAME.
-pub(super) const WRITE_SAME_BLOCKS_MAX: u64 = 1 << 16;
+/// Most blocks of one WRITE SAME: as many as can be read back in one transfer.
+pub(super) const WRITE_SAME_BLOCKS_MAX: u64 = super::TRANSFER_BYTES_MAX / BLOCK;
 /// Most blocks of one UNMAP, over all its descriptors.
 pub(super) const UNMAP_BLOCKS_MAX: u64 = 1 << 20;
 /// Most descriptors of one UNMAP.

@@ -1,4 +1,4 @@
-//! Loads an iSCSI target and prints operations and bytes per second: `iscsi_load ADDR TARGET LUN read|write random|sequential
+//! Loads an iSCSI target and prints operations and bytes per second: `iscsi-load ADDR TARGET LUN read|write random|sequential
 //! BLOCK_BYTES DEPTH SESSIONS SECONDS`. It is the load of `ci/iscsi-speed`, and an example of an initiator on the wire format.
 
 use std::collections::HashMap;
@@ -35,7 +35,7 @@ struct Load {
 fn load() -> Result<Load> {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let [address, target, lun, kind, order, bytes, depth, sessions, seconds] = words.as_slice() else {
-        bail!("usage: iscsi_load ADDR TARGET LUN read|write random|sequential BLOCK_BYTES DEPTH SESSIONS SECONDS");
+        bail!("usage: iscsi-load ADDR TARGET LUN read|write random|sequential BLOCK_BYTES DEPTH SESSIONS SECONDS");
     };
     Ok(Load {
         address: address.clone(),
