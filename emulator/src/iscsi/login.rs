@@ -75,7 +75,7 @@ struct Refusal(u16, String);
 
 type Checked<T> = Result<T, Refusal>;
 
-fn refuse<T>(status: u16, why: impl ToString) -> Checked<T> {
+fn refuse<T>(status: u16, why: &(impl ToString + ?Sized)) -> Checked<T> {
     Err(Refusal(status, why.to_string()))
 }
 
@@ -160,7 +160,7 @@ impl Login {
             return Ok(Step::Answer(response, Vec::new()));
         }
         let keys =
-            Keys::parse(&std::mem::take(&mut self.text)).or_else(|error| refuse(status::INITIATOR_ERROR, error))?;
+            Keys::parse(&std::mem::take(&mut self.text)).or_else(|error| refuse(status::INITIATOR_ERROR, &error))?;
         let mut reply = Keys::default();
         if !self.begun {
             self.begin(&keys, &mut reply)?;
@@ -199,7 +199,7 @@ impl Login {
             return refuse(status::MISSING_PARAMETER, "InitiatorName is missing");
         };
         let iscsi_name = |name: &str| crate::array::Iqn::new(name).map(Initiator::Iscsi);
-        let initiator = iscsi_name(name).or_else(|error| refuse(status::INITIATOR_ERROR, error))?;
+        let initiator = iscsi_name(name).or_else(|error| refuse(status::INITIATOR_ERROR, &error))?;
         self.discovery = match keys.get("SessionType") {
             None | Some("Normal") => false,
             Some("Discovery") => true,
@@ -220,7 +220,7 @@ impl Login {
                 reply.push("TargetPortalGroupTag", tag.to_string());
             }
             (None, Some(wanted)) if !self.discovery => {
-                return refuse(status::NOT_FOUND, format_args!("there is no target {wanted} on this portal"));
+                return refuse(status::NOT_FOUND, &format!("there is no target {wanted} on this portal"));
             }
             (None, None) if !self.discovery => return refuse(status::MISSING_PARAMETER, "TargetName is missing"),
             _ => {}
@@ -246,7 +246,7 @@ impl Login {
     /// The security stage.
     fn secure(&mut self, keys: &Keys, reply: &mut Keys) -> Checked<()> {
         if let Proof::Chap(exchange) = &mut self.proof {
-            let step = exchange.step(keys).or_else(|error| refuse(status::AUTHENTICATION, error))?;
+            let step = exchange.step(keys).or_else(|error| refuse(status::AUTHENTICATION, &error))?;
             step.keys.iter().for_each(|(key, value)| reply.push(key, value));
             if step.done {
                 self.proof = Proof::Done;
@@ -257,7 +257,7 @@ impl Login {
         let method = if self.must_prove() { "CHAP" } else { "None" };
         if !offered.split(',').any(|offer| offer == method) {
             let why = format_args!("it offers {offered} for AuthMethod, where {method} is needed").to_string();
-            return refuse(status::AUTHENTICATION, why);
+            return refuse(status::AUTHENTICATION, &why);
         }
         reply.push("AuthMethod", method);
         self.proof =
@@ -305,7 +305,7 @@ impl Login {
                     Refused::Array(LoginError::PortNotReady(_)) => status::UNAVAILABLE,
                     Refused::Array(_) => status::NOT_FOUND,
                 };
-                refuse(status, refused)
+                refuse(status, &refused)
             }
         }
     }

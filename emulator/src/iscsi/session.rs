@@ -250,7 +250,7 @@ impl Session {
     fn data_out(&mut self, pdu: &DataOutPdu, data: Bytes, out: &mut Outbox) -> Handled {
         if let Some((transfer, progress)) = self.transfers.take(pdu, data) {
             match progress {
-                Progress::Broken(why) => self.break_off(transfer, pdu, why, out),
+                Progress::Broken(why) => self.break_off(&transfer, pdu, why, out),
                 Progress::Wait | Progress::Complete => self.complete(transfer, out)?,
             }
         }
@@ -259,10 +259,10 @@ impl Session {
     }
 
     /// Ends a command whose data breaks the rules (s. 7.8): ABORTED COMMAND.
-    fn break_off(&mut self, transfer: Transfer, pdu: &DataOutPdu, why: &str, out: &mut Outbox) {
+    fn break_off(&mut self, transfer: &Transfer, pdu: &DataOutPdu, why: &str, out: &mut Outbox) {
         tracing::info!(task = pdu.initiator_task_tag, "command ended by {why}");
-        if let Fate::Run(task) = transfer.fate {
-            self.target.emulator().with(|array, _| array.abort_task(task));
+        if let Fate::Run(task) = &transfer.fate {
+            self.target.emulator().with(|array, _| array.abort_task(*task));
         }
         let sense = Some(SenseData::from(DATA_PHASE_ERROR));
         let answer = Answer { status: Status::CheckCondition, sense, data: DataIn::None };

@@ -102,13 +102,7 @@ pub fn data_out_length(cdb: &[u8]) -> u64 {
         0x89 => 2 * blocks(),
         // WRITE SAME, the longer one with its bit for "no data"
         0x41 => BLOCK,
-        0x93 => {
-            if cdb.byte(1) & 1 == 0 {
-                BLOCK
-            } else {
-                0
-            }
-        }
+        0x93 if cdb.byte(1) & 1 == 0 => BLOCK,
         // MODE SELECT
         0x15 => cdb.byte(4).into(),
         0x55 => cdb.u16(7).into(),

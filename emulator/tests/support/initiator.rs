@@ -1,5 +1,7 @@
 //! A small iSCSI initiator on the emulator's own wire format.
 
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
