@@ -151,6 +151,14 @@ Feature: An array that answers late, twice, wrongly or not at all
     And etcd goes on
 
   @M19
+  Scenario: The array is too busy just when the export is to be made
+    Given container web on worker1 has db mounted
+    And the next export on the array is answered with 503
+    When container api on worker2 mounts db
+    Then the mount succeeds within 20 s
+    And db is exported to worker2 only
+
+  @M19
   Scenario: The array is too busy for a while
     Given the array answers the next 2 requests with 503
     When container web on worker1 mounts db until it succeeds

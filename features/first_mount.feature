@@ -86,7 +86,7 @@ Feature: Mounting a volume that nobody uses
     And container web on worker1 has db mounted
     And an administrator makes the initiator of worker2 one of host worker1
     When container api on worker2 mounts logs
-    Then the request is refused with "host worker1 of the array stands for node"
+    Then the request is refused with "initiators that are not this node's"
     And container web can write 2 records to db
     And logs is exported to nobody
     And an administrator takes the initiator of worker2 out of host worker1

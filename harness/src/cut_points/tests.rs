@@ -37,7 +37,7 @@ fn an_undisturbed_run_is_the_same_every_time() {
 #[test]
 fn every_fault_at_every_call_of_a_second_mount_heals() {
     let swept = sweep(&[Operation::SecondMount], &Options::default()).unwrap();
-    assert!(swept.cells().count() > 50);
+    assert!(swept.cells().count() > 40);
     let broken: Vec<Cell> = swept.broken().into_iter().map(|(cell, _)| cell).collect();
     assert_eq!(broken, [], "{}", failures(swept.broken().into_iter(), &Options::default()));
     let pairs = sweep_pairs(&swept, PairsWanted::Sample(20), &Options::default()).unwrap();

@@ -7,11 +7,16 @@ use crate::array::{Array, ArrayError, HostName, HostOnArray};
 use crate::node::{Initiators, NodeFacts};
 use crate::volume::names::array_host_name;
 
-/// Finds this node's host on the array, or makes it.
+/// Finds this node's host on the array, or makes it. Only a test of a known defect does not want foreign initiators refused.
 ///
 /// # Errors
 /// [`ArrayError::NotTried`] instead of using or joining a host object that holds foreign initiators, and any failure of the array.
-pub async fn ensure_host(array: &dyn Array, facts: &NodeFacts, domain: Option<&str>) -> Result<HostName, ArrayError> {
+pub async fn ensure_host(
+    array: &dyn Array,
+    facts: &NodeFacts,
+    domain: Option<&str>,
+    refuses_foreign: bool,
+) -> Result<HostName, ArrayError> {
     let not_tried = |operation: &str, reason: String| ArrayError::NotTried { operation: operation.to_owned(), reason };
     if facts.initiators == Initiators::default() {
         let reason = "this node has neither an iSCSI initiator name (/etc/iscsi/initiatorname.iscsi) nor an online Fibre Channel \
@@ -28,7 +33,7 @@ pub async fn ensure_host(array: &dyn Array, facts: &NodeFacts, domain: Option<&s
             return Err(not_tried("using this node's host on the array", reason));
         }
         let foreign = foreign_initiators(host, facts);
-        if !foreign.is_empty() {
+        if refuses_foreign && !foreign.is_empty() {
             let reason = format!(
                 "the array's host {} also has initiators that are not this node's: {}; two nodes in one host cannot be told \
                  apart and neither can be fenced alone, so give each node a host of its own, or remove names no machine has \

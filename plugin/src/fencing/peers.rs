@@ -30,7 +30,10 @@ impl Driver {
             Some(cpg) => array.cpg_domain(cpg).await?,
             None => None,
         };
-        let host = ensure_host(array.as_ref(), &facts, domain.as_deref()).await?;
+        let host = {
+            let refuses_foreign = !self.parts.defects.has(Mutant::SharedHost);
+            ensure_host(array.as_ref(), &facts, domain.as_deref(), refuses_foreign).await?
+        };
         self.claim_host(array.id(), &host).await?;
         *known = Some(host.clone());
         Ok(host)

@@ -31,6 +31,13 @@ async fn answer_lost(stage: &mut Stage) -> Done {
     Ok(())
 }
 
+#[given(expr = "the next export on the array is answered with {int}")]
+async fn export_answered_with(stage: &mut Stage, status: u16) -> Done {
+    let fault = FaultKind::HttpStatus { status };
+    stage.fault(FaultRule::new(Some(Channel::Wsapi), "POST /vluns", fault).on(Trigger::first(1)))?;
+    Ok(())
+}
+
 #[given(expr = "the next export on the array is held back")]
 async fn export_held(stage: &mut Stage) -> Done {
     Ok(stage.hold_next_export()?)

@@ -200,7 +200,7 @@ async fn a_dead_portal_costs_all_attaches_together_one_login() {
 }
 
 #[tokio::test]
-async fn a_session_that_is_there_is_kept_from_scanning_by_itself() {
+async fn the_record_of_a_session_that_is_there_goes_on_saying_how_it_scans() {
     let host = FakeHost::new();
     let Some(number) = borrow_block_device(&host) else { return };
     for (id, scsi_host, address) in [(1, 3, "10.0.0.1"), (2, 4, "10.0.0.2")] {
@@ -213,7 +213,8 @@ async fn a_session_that_is_there_is_kept_from_scanning_by_itself() {
     host.disk(&FakeDisk { name: "sdb", address: "4:0:0:5", wwn: WWN });
     host.map("dm-4", WWN, &number, &["sda", "sdb"]);
     host.node().attach(&request(portals(), 5)).await.unwrap();
-    assert_eq!(host.read(&record), "node.startup = automatic\nnode.session.scan = manual\n# END RECORD\n");
+    assert_eq!(host.read(&record), "node.startup = automatic\nnode.session.scan = auto\n# END RECORD\n");
+    assert!(host.node().finds_luns_by_itself().await.unwrap(), "as it does until its next login");
 }
 
 #[tokio::test]
