@@ -19,9 +19,9 @@ use hpe3par_docker_plugin::daemon::{Daemon, RunningDaemon};
 use hpe3par_docker_plugin::docker::socket::Claim;
 use hpe3par_docker_plugin::fencing::mutants::Defects;
 use hpe3par_docker_plugin::node::linux::LinuxNode;
-use hpe3par_docker_plugin::ops::check_config;
 use hpe3par_docker_plugin::ops::lock_file::{LockError, LockFile};
 use hpe3par_docker_plugin::ops::logging::{self, LogFormat, LogLevels};
+use hpe3par_docker_plugin::ops::{check_config, check_node};
 use hpe3par_docker_plugin::tasks::TokioTasks;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -48,7 +48,8 @@ enum Command {
     /// Once it listens, it prints one JSON line, {"event":"ready","socket":"…"}, on stdout. Logs go to stderr; their level
     /// is 'logging' of hpe.conf unless RUST_LOG is set (RUST_LOG=debug, or RUST_LOG=warn,hpe3par_docker_plugin=debug).
     Serve(Serve),
-    /// Read hpe.conf and the files it names, and report what is wrong with them; neither etcd nor an array is asked
+    /// Read hpe.conf and the files it names, and report what is wrong with them, and what this host lacks; neither etcd nor an
+    /// array is asked
     ///
     /// Exits with 1 if the plugin would not start with this file. Passwords are never shown.
     CheckConfig(ConfigFile),
@@ -95,7 +96,11 @@ fn complain(text: &str) {
 fn check(config: &Path) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let report = runtime.context("starting the runtime failed")?.block_on(check_config::report(config));
-    io::stdout().write_all(report.text.as_bytes()).context("printing the report failed")?;
+    let mut text = report.text;
+    for line in report.config.iter().flat_map(|config| check_node::shortcomings(config, &LinuxNode::new())) {
+        text.push_str(&format!("warning: this host: {line}\n"));
+    }
+    io::stdout().write_all(text.as_bytes()).context("printing the report failed")?;
     Ok(if report.usable { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

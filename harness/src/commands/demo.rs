@@ -9,7 +9,7 @@ use hpe3par_harness::demo::{Demonstration, Narrator};
 
 use super::by_hand::ByHand;
 use super::print;
-use super::report::save_and_say;
+use super::report::{can_be_made, save_and_say};
 use super::signals::Signals;
 
 #[derive(Debug, Args)]
@@ -27,6 +27,9 @@ pub(crate) struct Demo {
 
 impl Demo {
     pub(crate) async fn run(self, signals: &Signals) -> Result<bool> {
+        if let Some(file) = &self.report {
+            can_be_made(file)?;
+        }
         let mut demonstration = Demonstration::new(Narrator::to_stdout(), self.delay);
         let played = demonstration.play().await;
         let keep = self.keep && played.is_ok();

@@ -50,6 +50,18 @@ pub(crate) fn save_and_say(timeline: &Timeline, file: &Path) -> Result<Saved> {
     Ok(saved)
 }
 
+/// Makes the file, so that a path that cannot be written is told before the work and not after it. What is in it stays.
+///
+/// # Errors
+/// When its folder or the file itself cannot be made.
+pub(crate) fn can_be_made(file: &Path) -> Result<()> {
+    if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).with_context(|| format!("--report: making {}", folder.display()))?;
+    }
+    let opened = std::fs::OpenOptions::new().append(true).create(true).open(file);
+    opened.map(drop).with_context(|| format!("--report: making {}", file.display()))
+}
+
 /// A path that leads to the file from anywhere.
 pub(crate) fn shown(file: &Path) -> String {
     std::path::absolute(file).unwrap_or_else(|_| file.to_path_buf()).display().to_string()

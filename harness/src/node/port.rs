@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use hpe3par_docker_plugin::array::{Lun, Wwn};
+use hpe3par_docker_plugin::array::{Lun, TargetPort, Wwn};
 use hpe3par_docker_plugin::node::{
     AttachRequest, Content, Device, Filesystem, Initiators, LocalTruth, Node, NodeError, NodeFacts, RootAccess, Use,
 };
@@ -195,7 +195,7 @@ impl Node for SimulatedNode {
         Ok(self.machine.options.finds_luns_by_itself)
     }
 
-    async fn purge_stale_lun(&self, lun: Lun) -> Result<(), NodeError> {
+    async fn purge_stale_lun(&self, lun: Lun, _ports: &[TargetPort]) -> Result<(), NodeError> {
         let machine = self.machine.clone();
         self.step("purge_stale_lun", &lun.to_string(), async move {
             machine.purge(lun).await;

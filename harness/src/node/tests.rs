@@ -313,7 +313,7 @@ async fn a_stale_device_is_never_taken_for_another_volume() {
     lab.fabric.export(&a, 1, &other);
     assert!(matches!(a.attach(&request(&other, 1)).await, Err(NodeError::WrongDevice { .. })));
     assert!(matches!(a.attach(&request(&one, 1)).await, Err(NodeError::WrongDevice { .. })));
-    a.purge_stale_lun(number(1)).await.unwrap();
+    a.purge_stale_lun(number(1), &[]).await.unwrap();
     assert!(a.leftovers().is_empty(), "{:?}", a.leftovers());
     assert!(a.attach(&request(&other, 1)).await.is_ok());
 }

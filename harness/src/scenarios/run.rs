@@ -1,7 +1,9 @@
 //! A run of the feature files.
 
 use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, Result};
 use cucumber::gherkin::tagexpr::TagOperation;
@@ -48,7 +50,9 @@ pub async fn run(selection: &Selection) -> Result<Report> {
     };
     let report = Report::default();
     let progress = Progress::new(report.clone(), selection.on_end.clone());
-    let junit = writer::JUnit::new(junit_file(selection.junit.as_deref())?, 0);
+    let mut file = selection.junit.as_deref().map(JUnitFile::make).transpose()?;
+    let text = Text::default();
+    let junit = writer::JUnit::new(text.clone(), 0);
     let mutant = selection.mutant;
     let left = Left::default();
     let pages = Pages::new(selection.pages.clone(), left.clone());
@@ -78,6 +82,9 @@ pub async fn run(selection: &Selection) -> Result<Report> {
         .filter_run(selection.features.clone(), move |feature, _, scenario| wanted(feature, scenario))
         .await;
     report.add_pages(left.written(), left.unwritten());
+    if let Some(file) = &mut file {
+        file.write(&text.take())?;
+    }
     Ok(report)
 }
 
@@ -86,11 +93,44 @@ async fn end(finished: &ScenarioFinished, stage: &mut Stage) -> Result<()> {
     stage.end(matches!(finished, ScenarioFinished::StepPassed)).await
 }
 
-fn junit_file(path: Option<&Path>) -> Result<Box<dyn std::io::Write>> {
-    let Some(path) = path else { return Ok(Box::new(std::io::sink())) };
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
+/// The report's text until the end of the run. The writer of the reports panics when its target refuses a write.
+#[derive(Clone, Default)]
+struct Text(Arc<Mutex<Vec<u8>>>);
+
+impl Text {
+    fn take(&self) -> Vec<u8> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
-    let file = File::create(path).with_context(|| format!("making {}", path.display()))?;
-    Ok(Box::new(file))
+}
+
+impl Write for Text {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Where the JUnit report goes: made before the run, so that a wrong path is told at once.
+struct JUnitFile {
+    path: PathBuf,
+    file: File,
+}
+
+impl JUnitFile {
+    fn make(path: &Path) -> Result<Self> {
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
+        }
+        let file = File::create(path).with_context(|| format!("making {}", path.display()))?;
+        Ok(Self { path: path.to_owned(), file })
+    }
+
+    fn write(&mut self, text: &[u8]) -> Result<()> {
+        let written = self.file.write_all(text).and_then(|()| self.file.flush());
+        written.with_context(|| format!("the scenarios have run, but writing {} failed", self.path.display()))
+    }
 }

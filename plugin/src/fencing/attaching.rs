@@ -96,7 +96,7 @@ impl Driver {
         let ports = backend.array.target_ports().await?;
         if !round.local.luns.contains(&attempt.lun) {
             // A number that is about to be used. One by which the volume is here already is not stale.
-            self.parts.node.purge_stale_lun(attempt.lun).await?;
+            self.parts.node.purge_stale_lun(attempt.lun, &ports).await?;
         }
         let request = AttachRequest {
             wwn: round.wwn.clone(),

@@ -107,6 +107,12 @@ impl Driver {
         let mut skip = BTreeSet::new();
         let mut attempt = self.start_attempt(claimed, &skip).await?;
         for _ in 0..EXPORT_TRIES {
+            if self.has_device_at(attempt.lun).await? {
+                // A late export of another volume came up here since the number was taken.
+                warn!(volume = %claimed.loaded.record.display_name, lun = %attempt.lun, "this node has a device at the LUN number; taking the next one");
+                attempt = self.start_attempt(claimed, &skip).await?;
+                continue;
+            }
             let export = self.export_of(&claimed.loaded.record, &claimed.host, attempt.lun);
             match self.export_when_not_busy(claimed, &export).await? {
                 Ok(()) => {
@@ -148,6 +154,12 @@ impl Driver {
             }
         }
         Err(FenceError::NoLunNumber { host: claimed.host.to_string(), tried: EXPORT_TRIES })
+    }
+
+    /// The last look before an export: a device of this node at the number would be taken for the volume's.
+    async fn has_device_at(&self, lun: Lun) -> Result<bool, FenceError> {
+        let looks = !self.parts.defects.has(Mutant::LowestLun);
+        Ok(looks && self.parts.node.luns_present().await?.contains(&lun))
     }
 
     /// Exports, and waits while the array is too busy: it says then that it did nothing, and by now nobody has the volume.
@@ -235,6 +247,7 @@ impl Driver {
         let mut avoid = self.parts.node.luns_present().await?;
         avoid.extend(skip);
         avoid.extend(claimed.loaded.record.burned_luns.values().flatten().map(|(_, lun)| *lun));
+        avoid.extend(self.numbers_of_other_volumes(&claimed.host));
         avoid.extend(self.journal_entries().iter().filter_map(|entry| entry.lun));
         for _ in 0..COUNTER_TRIES {
             let entry = self.parts.store.get(&counter).await?;
@@ -279,6 +292,12 @@ impl Driver {
         Err(FenceError::NoLunNumber { host: claimed.host.to_string(), tried: COUNTER_TRIES })
     }
 
+    /// Numbers at this host that requests for other volumes have used and that may still take effect, as far as this node has
+    /// seen their records. The counter's distance alone keeps away those it has not.
+    fn numbers_of_other_volumes(&self, host: &HostName) -> BTreeSet<Lun> {
+        self.seen_volumes().iter().flat_map(|record| numbers_at(record, host)).collect()
+    }
+
     /// Reads the record again after the export: still the owner, in this epoch? Otherwise leave.
     async fn validate(&self, claimed: &mut Claimed) -> Result<(), FenceError> {
         if self.parts.defects.has(Mutant::SkipValidation) {
@@ -319,6 +338,18 @@ fn parse_counter(key: &str, value: &[u8]) -> Result<u32, FenceError> {
     text.trim().parse().map_err(|_| {
         StoreError::Refused { operation: format!("reading {key}"), reason: format!("'{text}' is no LUN number") }.into()
     })
+}
+
+/// The LUN numbers at a host that a record has burned or is exporting by.
+fn numbers_at(record: &VolumeRecord, host: &HostName) -> BTreeSet<Lun> {
+    let burned = record.burned_luns.values().flatten().filter(|(at, _)| at == host).map(|(_, lun)| *lun);
+    let attempted = match &record.ownership {
+        Ownership::Owned { owner, stage: Stage::Attaching(attempt) } if owner.host.as_ref() == Some(host) => {
+            Some(attempt.lun)
+        }
+        _ => None,
+    };
+    burned.chain(attempted).collect()
 }
 
 /// The first number from `next` on, wrapping once, that may be handed out.

@@ -281,6 +281,7 @@ pub trait Node: Send + Sync {
     /// This kernel attaches LUNs nobody asked it to scan: Fibre Channel does whenever a port comes back, unless
     /// `scsi_mod.scan=manual`; iSCSI does unless `node.session.scan=manual`.
     async fn finds_luns_by_itself(&self) -> Result<bool, NodeError>;
-    /// Deletes SCSI devices that are bound to this LUN number of the array and belong to no map in use.
-    async fn purge_stale_lun(&self, lun: Lun) -> Result<(), NodeError>;
+    /// Deletes SCSI devices at this LUN number behind these ports of the array that belong to no map in use. Another array's
+    /// devices, behind other ports, are left alone.
+    async fn purge_stale_lun(&self, lun: Lun, ports: &[TargetPort]) -> Result<(), NodeError>;
 }

@@ -8,12 +8,14 @@ use crate::assembly;
 use crate::config::{BackendConfig, ConfigErrors, ConfigWarning, HostConfig, PluginConfig, SshAuth};
 
 /// What a look at a file came to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Report {
     /// Several lines for people.
     pub text: String,
     /// The plugin would start with this file.
     pub usable: bool,
+    /// What was understood, if it is usable.
+    pub config: Option<PluginConfig>,
 }
 
 /// Reads a file, and looks at what it names, and reports what is in it: a summary, or everything that is wrong, each with
@@ -26,7 +28,7 @@ pub async fn report(path: &Path) -> Report {
         Ok((config, warnings)) => write_summary(path, config, warnings, &mut text),
         Err(errors) => write_problems(path, errors, &mut text),
     };
-    Report { text, usable: loaded.is_ok() }
+    Report { text, usable: loaded.is_ok(), config: loaded.ok().map(|(config, _)| config) }
 }
 
 fn write_problems(path: &Path, errors: &ConfigErrors, out: &mut String) -> fmt::Result {

@@ -32,6 +32,12 @@ impl VolumeService {
         match self.remove_from_array(&record).await {
             Ok(()) => self.forget(id).await,
             Err(Failure::Unknown(error)) => Err(error),
+            // The mark may be that of a removal under way: only an export that keeps the array from removing ends it.
+            Err(Failure::NotRemoved(error))
+                if before == Lifecycle::Removing && !matches!(error, FenceError::Refused(_)) =>
+            {
+                Err(error)
+            }
             Err(Failure::NotRemoved(error)) => {
                 self.unmark(id, before).await?;
                 Err(error)

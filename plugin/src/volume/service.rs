@@ -13,7 +13,7 @@ use tracing::warn;
 use crate::array::CpgName;
 use crate::docker::driver::{DriverError, VolumeDriver, VolumeView};
 use crate::fencing::{Driver, FenceError};
-use crate::store::{MetadataStore, StoreError, keys};
+use crate::store::{Entry, MetadataStore, StoreError, keys};
 use crate::volume::help;
 use crate::volume::mount::{Caller, Mounted};
 use crate::volume::names::{VolumeId, VolumeName};
@@ -169,6 +169,16 @@ fn failed(operation: &str, name: &VolumeName, error: &FenceError) -> DriverError
     DriverError(format!("{operation} of volume '{name}' failed: {error}"))
 }
 
+/// One record that cannot be read must not hide the other volumes; it is named in the log.
+fn readable(entries: &[Entry]) -> Vec<VolumeRecord> {
+    let read = |entry: &Entry| {
+        VolumeRecord::from_json(&entry.key, &entry.value)
+            .inspect_err(|error| warn!(%error, "a volume is left out of the list"))
+            .ok()
+    };
+    entries.iter().filter_map(read).collect()
+}
+
 /// The store does not answer, or serves nobody: no space, no permission, too busy.
 fn store_is_away(error: &FenceError) -> bool {
     matches!(error, FenceError::Store(StoreError::Unavailable { .. } | StoreError::Refused { .. }))
@@ -236,9 +246,7 @@ impl VolumeDriver for VolumeService {
             return Ok(views(driver.seen_volumes()));
         }
         match self.parts.store.list(keys::VOLUMES).await {
-            Ok((entries, _)) => Ok(views(
-                entries.iter().filter_map(|entry| VolumeRecord::from_json(&entry.key, &entry.value).ok()).collect(),
-            )),
+            Ok((entries, _)) => Ok(views(readable(&entries))),
             Err(error) if driver.has_seen_store() => {
                 warn!(%error, "listing volumes from what this node has seen");
                 Ok(views(driver.seen_volumes()))

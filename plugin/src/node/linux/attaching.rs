@@ -66,6 +66,27 @@ pub(super) async fn attach(node: &LinuxNode, request: &AttachRequest) -> Result<
     }
 }
 
+/// All ways of this node to these ports, sessions that are being brought back included.
+///
+/// # Errors
+/// sysfs cannot be read, or a port is none.
+pub(super) fn ways(roots: &Roots, ports: &[TargetPort]) -> Result<BTreeSet<Nexus>, NodeError> {
+    let targets = Target::among(ports)?;
+    let mut ways = fc::nexuses(roots, &fc_ports(ports))?;
+    for session in iscsi::sessions(roots)?.into_iter().filter(|session| targets.contains(&session.target)) {
+        ways.extend(session.nexuses);
+    }
+    Ok(ways)
+}
+
+fn fc_ports(ports: &[TargetPort]) -> BTreeSet<String> {
+    let wwpn = |port: &TargetPort| match port {
+        TargetPort::Fc { wwpn, .. } => Some(wwpn.to_ascii_uppercase()),
+        TargetPort::Iscsi { .. } => None,
+    };
+    ports.iter().filter_map(wwpn).collect()
+}
+
 /// What one look came to.
 enum Found {
     /// Map complete, identity proven.
@@ -105,15 +126,11 @@ struct Search<'a> {
 
 impl<'a> Search<'a> {
     fn new(node: &'a LinuxNode, request: &'a AttachRequest, targets: BTreeSet<Target>) -> Self {
-        let fc_ports = request.ports.iter().filter_map(|port| match port {
-            TargetPort::Fc { wwpn, .. } => Some(wwpn.to_ascii_uppercase()),
-            TargetPort::Iscsi { .. } => None,
-        });
         Self {
             node,
             request,
             targets,
-            fc_ports: fc_ports.collect(),
+            fc_ports: fc_ports(&request.ports),
             step: Step::new("attaching", format_args!("volume {} at LUN {}", request.wwn, request.lun)),
             began: Instant::now(),
             scans: BTreeMap::new(),

@@ -21,6 +21,7 @@ mod iscsi_record;
 mod mountinfo;
 mod multipath;
 mod namespaces;
+pub mod requirements;
 mod scanning;
 mod scsi_devices;
 mod shutdown;
@@ -46,7 +47,7 @@ use self::scsi_devices::ScsiDisk;
 use self::step::Step;
 use self::unfinished::{Object, Unfinished};
 use super::{AttachRequest, Content, Device, Filesystem, LocalTruth, Node, NodeError, NodeFacts, RootAccess, Use};
-use crate::array::{Lun, Wwn};
+use crate::array::{Lun, TargetPort, Wwn};
 
 /// Deadline of a look at the kernel's tables.
 const LOOK: Duration = Duration::from_secs(15);
@@ -248,10 +249,13 @@ impl Node for LinuxNode {
         step.blocking(LOOK, move |_| scanning::finds_luns_by_itself(&roots).map_err(|error| failed.failed(error))).await
     }
 
-    async fn purge_stale_lun(&self, lun: Lun) -> Result<(), NodeError> {
+    async fn purge_stale_lun(&self, lun: Lun, ports: &[TargetPort]) -> Result<(), NodeError> {
+        let (roots, ports) = (self.roots.clone(), ports.to_vec());
+        let step = Step::new("looking for stale devices at", format_args!("LUN {lun}"));
+        let ways = step.blocking(LOOK, move |_| attaching::ways(&roots, &ports)).await?;
         let is_stale = |disk: &ScsiDisk| {
             let is_ours = disk.wwn.as_ref().is_some_and(|wwn| self.attached().contains(wwn));
-            disk.is_of_array() && disk.lun() == Some(lun) && !is_ours
+            ways.contains(&disk.nexus) && disk.is_of_array() && disk.lun() == Some(lun) && !is_ours
         };
         for disk in self.disks().await?.into_iter().filter(is_stale) {
             if let (Some(wwn), false) = (&disk.wwn, disk.holders.is_empty() || self.is_in_use(&disk).await?) {

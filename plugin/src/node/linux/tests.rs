@@ -4,3 +4,4 @@ mod attaching;
 mod fake_host;
 mod inspecting;
 mod loop_device;
+mod requirements;

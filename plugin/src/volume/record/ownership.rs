@@ -9,15 +9,32 @@ use crate::array::{HostName, Lun};
 use crate::node::{BootId, Filesystem, NodeId};
 
 /// Epoch of ownership. Every claim adds one; an epoch has exactly one owner.
+///
+/// Read from a record it is at most [`Self::MAX_READ`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(try_from = "u64")]
 pub struct Epoch(pub u64);
 
 impl Epoch {
+    /// The largest epoch a record may hold: the last whole number that every reader of JSON keeps exactly (RFC 8259 s. 6). A
+    /// claim a second would take 285 million years to get there.
+    pub const MAX_READ: u64 = (1 << 53) - 1;
+
     /// The epoch after this one.
     #[must_use]
     pub fn next(self) -> Self {
-        Self(self.0 + 1)
+        Self(self.0.saturating_add(1))
+    }
+}
+
+impl TryFrom<u64> for Epoch {
+    type Error = String;
+
+    fn try_from(number: u64) -> Result<Self, Self::Error> {
+        if number > Self::MAX_READ {
+            return Err(format!("epoch {number} is larger than {}: no plugin wrote that", Self::MAX_READ));
+        }
+        Ok(Self(number))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::fake_host::{FakeDisk, FakeHost, remove_disk};
-use crate::array::{Lun, Wwn};
+use crate::array::{Lun, TargetPort, Wwn};
 use crate::node::{Device, MachineId, Node as _, NodeError};
 
 const ONE: &str = "60002ac0000000000000000100012345";
@@ -165,16 +165,26 @@ async fn queued_io_is_failed_by_the_daemon_or_else_by_the_kernel() {
 
 #[tokio::test]
 async fn a_stale_device_at_a_lun_is_purged_and_others_are_not() {
+    const OTHER_ARRAY: &str = "60002ac0000000000000000300099999";
     let host = host();
+    let ports = [TargetPort::Iscsi {
+        position: "0:2:1".parse().unwrap(),
+        portal: "127.0.0.1:3260".to_owned(),
+        iqn: "iqn.2000-05.com.3pardata:20210002ac012345".to_owned(),
+    }];
+    host.session(1, 3, "iqn.2000-05.com.3pardata:20210002ac012345", "127.0.0.1", 3260);
+    host.session(2, 7, "iqn.2000-05.com.3pardata:20210002ac099999", "127.0.0.1", 3261);
+    host.disk(&FakeDisk { name: "sdd", address: "7:0:0:16684", wwn: OTHER_ARRAY });
     let _kernel = host.kernel(|root| {
         if std::fs::read(root.join("sys/devices/3:0:0:16684/delete")).unwrap_or_default() == b"1" {
             remove_disk(root, "sdc");
         }
     });
-    host.node().purge_stale_lun(lun(300)).await.unwrap();
+    host.node().purge_stale_lun(lun(300), &ports).await.unwrap();
     assert!(!host.path("sys/block/sdc").exists());
     assert_eq!(host.read("sys/devices/3:0:0:5/delete"), "");
-    host.node().purge_stale_lun(lun(300)).await.unwrap();
+    assert_eq!(host.read("sys/devices/7:0:0:16684/delete"), "", "behind another array's port");
+    host.node().purge_stale_lun(lun(300), &ports).await.unwrap();
 }
 
 #[tokio::test]
