@@ -137,6 +137,7 @@ impl Emulator {
         loop {
             let due = self.with(|array, now| array.next_due().map(|due| due.saturating_sub(now)));
             tokio::time::sleep(due.unwrap_or(LOOK_EVERY).min(LOOK_EVERY)).await;
+            crate::cli::run_due_schedules(self);
         }
     }
 }

@@ -4,12 +4,13 @@
 
 mod support;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use hpe3par_emulator::{
     array::Channel,
     faults::{FaultKind, FaultRule},
 };
+use russh::keys::{Algorithm, PrivateKey, PrivateKeyWithHashAlg};
 use support::{DEADLINE, Printed, exec, export, exports, read_all, shell, ssh, ssh_connect, start_plain};
 
 #[tokio::test]
@@ -19,6 +20,30 @@ async fn a_wrong_password_is_refused() {
         let mut connection = ssh_connect(&running).await.unwrap();
         assert!(!connection.authenticate_password(user, password).await.unwrap().success());
     }
+}
+
+#[tokio::test]
+async fn a_key_logs_in_once_it_is_set() {
+    let running = start_plain().await;
+    let key = Arc::new(PrivateKey::random(&mut russh::keys::key::safe_rng(), Algorithm::Ed25519).unwrap());
+    let log_in = async |user: &str| {
+        let mut connection = ssh_connect(&running).await.unwrap();
+        let key = PrivateKeyWithHashAlg::new(Arc::clone(&key), None);
+        let accepted = connection.authenticate_publickey(user, key).await.unwrap().success();
+        (connection, accepted)
+    };
+    assert!(!log_in("3paradm").await.1);
+    let line = key.public_key().to_openssh().unwrap();
+    let connection = ssh(&running).await;
+    let set = exec(&connection, "setsshkey", &format!("{line}\n\n")).await;
+    assert!(set.text.ends_with("SSH public key successfully set!\n"), "{}", set.text);
+    let (by_key, accepted) = log_in("3paradm").await;
+    assert!(accepted && !log_in("nobody").await.1);
+    let listed = exec(&by_key, "showuserconn -nohdtot", "").await.text;
+    assert_eq!(listed.lines().count(), 2, "{listed}");
+    assert_eq!(exec(&by_key, "showuserconn -current -nohdtot", "").await.text.lines().count(), 1);
+    assert_eq!(exec(&by_key, "removesshkey -f", "").await.status, Some(0));
+    assert!(!log_in("3paradm").await.1);
 }
 
 #[tokio::test]

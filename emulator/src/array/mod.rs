@@ -31,8 +31,10 @@ mod persona;
 mod port;
 pub(crate) mod random;
 mod registry;
+mod schedule;
 mod session;
 mod sets;
+mod ssh_key;
 mod system;
 mod timestamp;
 mod vlun;
@@ -60,8 +62,10 @@ pub use self::object_key::{ObjectKeyRow, SetObjectKey, VALUE_MAX};
 pub use self::persona::Persona;
 pub use self::port::{IscsiPortInfo, LinkState, Port, PortProtocol, PortRow};
 use self::registry::Registry;
+pub use self::schedule::{SCHEDULES_MAX, Schedule, ScheduleChange, ScheduleError, Times};
 pub use self::session::SessionKey;
 pub use self::sets::{CreateSet, ModifySet, ObjectSet, SetKind, SetRow};
+pub use self::ssh_key::{SSH_KEY_MAX, SSH_KEYS_MAX};
 pub use self::system::Capacity;
 pub use self::timestamp::Timestamp;
 pub use self::vlun::{
@@ -93,6 +97,8 @@ pub struct Array {
     pub(crate) vluns: vlun::VlunTable,
     pending_removals: BTreeSet<vlun::PendingRemoval>,
     sessions: session::Sessions,
+    ssh_keys: ssh_key::SshKeys,
+    schedules: schedule::Schedules,
     pub(crate) nexuses: NexusTable,
     pub(crate) data: DataPath,
     events: EventLog,
@@ -117,6 +123,8 @@ impl Array {
             vluns: vlun::VlunTable::default(),
             pending_removals: BTreeSet::new(),
             sessions: session::Sessions::new(),
+            ssh_keys: ssh_key::SshKeys::new(),
+            schedules: schedule::Schedules::new(),
             nexuses: NexusTable::default(),
             data: DataPath::default(),
             events: EventLog::default(),

@@ -98,6 +98,12 @@ impl Array {
         keys.len()
     }
 
+    /// Changes the idle time after which a session is gone.
+    pub fn set_session_idle(&mut self, now: Duration, idle: Duration) {
+        self.advance(now);
+        self.config.session_idle = idle;
+    }
+
     /// Sessions open now.
     #[must_use]
     pub fn sessions_in_use(&self) -> usize {

@@ -22,6 +22,12 @@ impl Timestamp {
         (year_of_era + era * 400 + u64::from(month <= 2), month, day)
     }
 
+    /// Year, month, day, hour, minute and second.
+    pub(crate) fn parts(self) -> [u64; 6] {
+        let ((year, month, day), (hour, minute, second)) = (self.date(), self.time());
+        [year, month, day, hour, minute, second]
+    }
+
     /// The form of task rows: `2014-02-06 13:07:03 UTC`.
     #[must_use]
     pub fn with_zone_name(self) -> String {

@@ -4,19 +4,24 @@ use std::collections::BTreeMap;
 
 use super::table::Style;
 
-/// The options a command knows.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Known {
-    /// Options that stand alone.
-    pub(crate) flags: &'static [&'static str],
-    /// Options followed by a value.
-    pub(crate) valued: &'static [&'static str],
+/// Options every listing knows: they override `setclienv` for one command.
+const LISTING: &str = "-csvtable -nohdtot -hdtot";
+
+/// The options a command knows, as its help prints them: `-f` stands alone, `-host=<name>` takes the next word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Known(pub(crate) &'static str);
+
+impl Known {
+    /// Each option with the name of its value, if it takes one.
+    pub(crate) fn each(self) -> impl Iterator<Item = (&'static str, Option<&'static str>)> {
+        self.0.split_whitespace().map(|word| match word.split_once('=') {
+            Some((option, value)) => (option, Some(value)),
+            None => (word, None),
+        })
+    }
 }
 
-/// Options every listing knows: they override `setclienv` for one command.
-const LISTING_FLAGS: [&str; 3] = ["-csvtable", "-nohdtot", "-hdtot"];
-
-/// A command's words, sorted. A later value of an option replaces an earlier one.
+/// A command's words, sorted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Options {
     flags: Vec<String>,
@@ -26,7 +31,8 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// Sorts `words` (without the command itself). A lone `-` and negative numbers count as operands.
+    /// Sorts `words` (without the command itself). A later value of an option replaces an earlier one. A lone `-` and negative
+    /// numbers count as operands, as does everything after `--`.
     ///
     /// # Errors
     /// A sentence for an unknown option or one whose value is missing.
@@ -38,26 +44,46 @@ impl Options {
                 word.len() > 1 && word.starts_with('-') && !word[1..].starts_with(|first: char| first.is_ascii_digit());
             if !is_option {
                 sorted.operands.push(word.clone());
-            } else if let Some(option) = known.valued.iter().find(|option| *option == word) {
-                let value = words.next().ok_or_else(|| format!("Option {option} requires a value"))?;
-                sorted.values.insert(option, value.clone());
-            } else if known.flags.contains(&word.as_str()) || LISTING_FLAGS.contains(&word.as_str()) {
-                sorted.flags.push(word.clone());
-            } else {
-                return Err(format!("Invalid option: {word}"));
+                continue;
+            }
+            if word == "--" {
+                sorted.operands.extend(words.by_ref().cloned());
+                break;
+            }
+            match known.each().chain(Known(LISTING).each()).find(|(option, _)| option == word) {
+                Some((option, Some(_))) => {
+                    let value = words.next().ok_or_else(|| format!("Option {option} requires a value"))?;
+                    sorted.values.insert(option, value.clone());
+                }
+                Some((_, None)) => sorted.flags.push(word.clone()),
+                None => return Err(format!("Invalid option: {word}")),
             }
         }
         Ok(sorted)
     }
 
     /// Whether the option was given.
-    pub(crate) fn has(&self, flag: &str) -> bool {
-        self.flags.iter().any(|given| given == flag)
+    pub(crate) fn has(&self, option: &str) -> bool {
+        self.flags.iter().any(|given| given == option) || self.values.contains_key(option)
     }
 
     /// The value of an option.
     pub(crate) fn value(&self, option: &str) -> Option<&str> {
         self.values.get(option).map(String::as_str)
+    }
+
+    /// The value of an option, to keep.
+    pub(crate) fn owned(&self, option: &str) -> Option<String> {
+        self.value(option).map(str::to_owned)
+    }
+
+    /// The value of an option as a whole number.
+    ///
+    /// # Errors
+    /// A sentence when the value is no whole number.
+    pub(crate) fn number(&self, option: &str) -> Result<Option<i64>, String> {
+        let read = |text: &str| text.parse().map_err(|_| format!("Invalid value for {option}: {text}"));
+        self.value(option).map(read).transpose()
     }
 
     /// The session's style, as changed by options of this command.
@@ -77,7 +103,7 @@ impl Options {
 mod tests {
     use super::*;
 
-    const KNOWN: Known = Known { flags: &["-f", "-pat"], valued: &["-host", "-v"] };
+    const KNOWN: Known = Known("-f -pat -host=<host> -v=<VV_name>");
 
     fn sort(line: &str) -> Result<Options, String> {
         Options::sort(&super::super::words::split(line).unwrap(), KNOWN)
@@ -87,7 +113,7 @@ mod tests {
     fn options_may_stand_anywhere() {
         let options = sort("vv1 -f 12 -host h1 host1 -pat").unwrap();
         assert_eq!(options.operands, ["vv1", "12", "host1"]);
-        assert!(options.has("-f") && options.has("-pat") && !options.has("-host"));
+        assert!(options.has("-f") && options.has("-pat") && !options.has("-v"));
         assert_eq!(options.value("-host"), Some("h1"));
         assert_eq!(options.value("-v"), None);
     }
@@ -96,7 +122,9 @@ mod tests {
     fn unknown_options_and_missing_values_are_named() {
         assert_eq!(sort("-x").unwrap_err(), "Invalid option: -x");
         assert_eq!(sort("a -v").unwrap_err(), "Option -v requires a value");
-        assert_eq!(sort("- -1").unwrap().operands, ["-", "-1"]);
+        assert_eq!(sort("- -1 -- -x").unwrap().operands, ["-", "-1", "-x"]);
+        assert_eq!(sort("-v x").unwrap().number("-v").unwrap_err(), "Invalid value for -v: x");
+        assert_eq!(sort("-v 12").unwrap().number("-v"), Ok(Some(12)));
     }
 
     #[test]

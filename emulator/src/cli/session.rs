@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::{
-    commands::{self, Outcome},
+    commands::{self, Circumstances, Outcome, without_secrets},
     table::Style,
+    who::Who,
     words::split,
 };
 use crate::{
@@ -54,31 +55,52 @@ impl Reply {
     }
 }
 
-/// A question that waits for its answer.
-struct Question {
-    confirmed: Vec<String>,
+/// Most lines that a command collects.
+const MOST_COLLECTED: usize = 64;
+
+/// Most commands that a session remembers.
+const MOST_REMEMBERED: usize = 500;
+
+/// What waits for a line.
+enum Question {
+    /// Yes or no.
+    Confirm {
+        /// The command to run when the answer is yes.
+        confirmed: Vec<String>,
+    },
+    /// Lines of text up to an empty one.
+    Collect {
+        /// The command to run with the text as one more operand.
+        then: Vec<String>,
+        lines: Vec<String>,
+    },
 }
 
 /// One session.
 pub(crate) struct CliSession {
     emulator: Emulator,
+    who: Who,
     style: Style,
     question: Option<Question>,
+    history: Vec<String>,
 }
 
 impl CliSession {
     /// A session with the default settings.
-    pub(crate) fn new(emulator: Emulator) -> Self {
-        Self { emulator, style: Style::default(), question: None }
+    pub(crate) fn new(emulator: Emulator, who: Who) -> Self {
+        Self { emulator, who, style: Style::default(), question: None, history: Vec::new() }
     }
 
-    /// What stands before the cursor: `<name> cli% `, or the choice of a question.
+    /// What stands before the cursor: `<name> cli% `, the choice of a question, nothing while lines are collected.
     pub(crate) fn prompt(&self) -> String {
-        if self.is_asking() {
-            return CHOICE.to_owned();
+        match self.question {
+            Some(Question::Confirm { .. }) => CHOICE.to_owned(),
+            Some(Question::Collect { .. }) => String::new(),
+            None => {
+                let name = self.emulator.with(|array, _| array.config().name.clone());
+                format!("{name} cli% ")
+            }
         }
-        let name = self.emulator.with(|array, _| array.config().name.clone());
-        format!("{name} cli% ")
     }
 
     /// Whether a question waits for its answer.
@@ -91,16 +113,50 @@ impl CliSession {
         self.question = None;
     }
 
-    /// Takes a line: a command, or the answer to the open question.
+    /// Takes a line: a command, or an answer to the open question.
     pub(crate) async fn take_line(&mut self, line: &str) -> Reply {
-        if let Some(question) = self.question.take() {
-            let is_yes = matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes");
-            return if is_yes { self.judged(question.confirmed).await } else { Reply::new("", 0) };
+        match self.question.take() {
+            Some(Question::Confirm { confirmed }) => match line.trim().to_ascii_lowercase().as_str() {
+                "y" | "yes" => self.judged(confirmed).await,
+                "" | "n" | "no" | "q" | "quit" => Reply::new("", 0),
+                _ => {
+                    self.question = Some(Question::Confirm { confirmed });
+                    Reply::new(format!("Unrecognized input \"{}\"\n", line.trim()), 1)
+                }
+            },
+            Some(Question::Collect { mut then, mut lines }) => {
+                let line = line.trim();
+                if !line.is_empty() && lines.len() < MOST_COLLECTED {
+                    lines.push(line.to_owned());
+                    self.question = Some(Question::Collect { then, lines });
+                    return Reply::new("", 1);
+                }
+                if lines.is_empty() {
+                    return Reply::new("", 0);
+                }
+                // A long line may have been pasted in pieces.
+                then.extend(["--".to_owned(), lines.concat()]);
+                self.judged(then).await
+            }
+            None => match split(line) {
+                Ok(words) => {
+                    self.remember(&words);
+                    self.judged(words).await
+                }
+                Err(error) => Reply::new(format!("{error}\n"), 1),
+            },
         }
-        match split(line) {
-            Ok(words) => self.judged(words).await,
-            Err(error) => Reply::new(format!("{error}\n"), 1),
+    }
+
+    /// Keeps a command for `history`, without its secrets.
+    fn remember(&mut self, words: &[String]) {
+        if words.is_empty() {
+            return;
         }
+        if self.history.len() >= MOST_REMEMBERED {
+            self.history.remove(0);
+        }
+        self.history.push(without_secrets(words).join(" "));
     }
 
     /// Runs a command as the fault plan wants it. What belongs to the session is out of the plan's reach.
@@ -109,6 +165,11 @@ impl CliSession {
             None => return Reply::new("", 0),
             Some("exit" | "quit") => return Reply { ends_session: true, ..Reply::new("", 0) },
             Some("setclienv") => return self.set_environment(&words[1..]),
+            Some("showclienv") => return Reply::new(self.environment(), 0),
+            Some("history") => {
+                let lines = (1_usize..).zip(&self.history).map(|(number, line)| format!("{number:>5}  {line}\n"));
+                return Reply::new(lines.collect::<String>(), 0);
+            }
             Some(_) => {}
         }
         let call = Call::cli(&words.join(" "));
@@ -181,7 +242,8 @@ impl CliSession {
 
     /// Runs a command after a delay, whatever becomes of this session.
     fn run_later(&self, words: Vec<String>, delay: Duration) {
-        let mut later = Self { emulator: self.emulator.clone(), style: self.style, question: None };
+        let mut later = Self::new(self.emulator.clone(), self.who.clone());
+        later.style = self.style;
         tokio::spawn(async move {
             tokio::time::sleep(delay).await;
             later.run(&words, RemovalAnomaly::None);
@@ -190,15 +252,20 @@ impl CliSession {
 
     /// Runs a command and writes it into the log.
     fn run(&mut self, words: &[String], anomaly: RemovalAnomaly) -> Reply {
-        let (reply, outcome) = match commands::run(&self.emulator, self.style, words, anomaly) {
+        let circumstances = Circumstances { style: self.style, anomaly, who: &self.who };
+        let (reply, outcome) = match commands::run(&self.emulator, words, &circumstances) {
             Outcome::Done(text) => (Reply::new(text, 0), CommandOutcome::Done),
             Outcome::Refused(text) => {
-                let desc = text.trim_end().to_owned();
+                let desc = without_words(text.trim_end(), words);
                 (Reply::new(text, 1), CommandOutcome::Refused { code: 0, desc })
             }
             Outcome::Ask { question, confirmed } => {
-                self.question = Some(Question { confirmed });
+                self.question = Some(Question::Confirm { confirmed });
                 return Reply::new(question + "\n", 1);
+            }
+            Outcome::Collect { prompt, then } => {
+                self.question = Some(Question::Collect { then, lines: Vec::new() });
+                return Reply::new(prompt, 1);
             }
         };
         self.note(words, outcome);
@@ -206,7 +273,14 @@ impl CliSession {
     }
 
     fn note(&self, words: &[String], outcome: CommandOutcome) {
-        self.emulator.with(|array, now| array.note_command(now, Channel::Cli, words.join(" "), outcome));
+        let shown = without_secrets(words).join(" ");
+        self.emulator.with(|array, now| array.note_command(now, Channel::Cli, shown, outcome));
+    }
+
+    /// What `showclienv` prints.
+    fn environment(&self) -> String {
+        let Style { csv, no_header_and_total } = self.style;
+        format!("Parameter Value\ncsvtable  {}\nnohdtot   {}\n", u8::from(csv), u8::from(no_header_and_total))
     }
 
     /// `setclienv csvtable|nohdtot 0|1`; other settings of the real command line are taken without effect.
@@ -229,6 +303,13 @@ impl CliSession {
         }
         Reply::new("", 0)
     }
+}
+
+/// The text of a refusal for the log: words that are masked there are masked here too.
+fn without_words(text: &str, words: &[String]) -> String {
+    let shown = without_secrets(words);
+    let masked = words.iter().filter(|word| !word.is_empty() && !shown.contains(word));
+    masked.fold(text.to_owned(), |text, word| text.replace(word.as_str(), "********"))
 }
 
 #[cfg(test)]

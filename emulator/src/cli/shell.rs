@@ -110,6 +110,9 @@ async fn dialogue(
                 }
                 Typed::Line(line) => {
                     screen.show(terminal.enter_echo()).await?;
+                    if !session.is_asking() {
+                        terminal.remember(&line);
+                    }
                     let reply = session.take_line(&line).await;
                     if matches!(deliver(screen, terminal, &reply).await?, After::Over) {
                         return Ok(());
@@ -155,10 +158,11 @@ fn has_exit_line(typed: &[u8]) -> bool {
 pub(crate) async fn run_one(
     mut session: CliSession,
     screen: Screen,
-    mut input: mpsc::Receiver<Bytes>,
+    input: mpsc::Receiver<Bytes>,
     pty: bool,
     command: String,
 ) {
+    let mut answers = Answers { input, rest: Bytes::new() };
     let mut terminal = Terminal::new(pty);
     let mut reply = session.take_line(&command).await;
     loop {
@@ -171,24 +175,37 @@ pub(crate) async fn run_one(
         if screen.show(session.prompt()).await.is_err() {
             return;
         }
-        let answer = next_line(&mut input, &mut terminal).await;
+        let answer = answers.next_line(&mut terminal).await;
         reply = session.take_line(&answer).await;
     }
     screen.end(reply.status).await;
 }
 
-/// The next line of input; what there is of it when the input ends.
-async fn next_line(input: &mut mpsc::Receiver<Bytes>, terminal: &mut Terminal) -> String {
-    while let Some(bytes) = input.recv().await {
-        for byte in bytes {
-            match terminal.type_byte(byte) {
-                Typed::Line(line) => return line,
-                Typed::EndOfInput | Typed::Interrupt => return String::new(),
-                Typed::Echo(_) => {}
+/// The channel's input, a line at a time.
+struct Answers {
+    input: mpsc::Receiver<Bytes>,
+    /// What came with the line before.
+    rest: Bytes,
+}
+
+impl Answers {
+    /// The next line of input; what there is of it when the input ends.
+    async fn next_line(&mut self, terminal: &mut Terminal) -> String {
+        loop {
+            while !self.rest.is_empty() {
+                let byte = self.rest.split_to(1)[0];
+                match terminal.type_byte(byte) {
+                    Typed::Line(line) => return line,
+                    Typed::EndOfInput | Typed::Interrupt => return String::new(),
+                    Typed::Echo(_) => {}
+                }
+            }
+            match self.input.recv().await {
+                Some(bytes) => self.rest = bytes,
+                None => return terminal.take_line(),
             }
         }
     }
-    terminal.take_line()
 }
 
 /// Shows a reply, or treats the client as the fault plan wants.

@@ -19,17 +19,24 @@ pub(crate) enum Align {
 pub(crate) struct Column {
     title: String,
     align: Align,
+    /// The last line of the listing shows the sum of the numbers in it.
+    summed: bool,
 }
 
 impl Column {
     /// A column with cells on the left.
     pub(crate) fn left(title: &str) -> Self {
-        Self { title: title.to_owned(), align: Align::Left }
+        Self { title: title.to_owned(), align: Align::Left, summed: false }
     }
 
     /// A column with cells on the right.
     pub(crate) fn right(title: &str) -> Self {
-        Self { title: title.to_owned(), align: Align::Right }
+        Self { title: title.to_owned(), align: Align::Right, summed: false }
+    }
+
+    /// A column of numbers whose sum stands in the last line.
+    pub(crate) fn sum(title: &str) -> Self {
+        Self { title: title.to_owned(), align: Align::Right, summed: true }
     }
 }
 
@@ -59,7 +66,8 @@ pub(crate) struct Style {
 /// A listing.
 #[derive(Debug, Clone)]
 pub(crate) struct Table {
-    groups: Vec<(usize, String)>,
+    /// Lines above the header, from the top.
+    groups: Vec<Vec<(usize, String)>>,
     columns: Vec<Column>,
     rows: Vec<Vec<String>>,
     total: Total,
@@ -71,10 +79,10 @@ impl Table {
         Self { groups: Vec::new(), columns, rows: Vec::new(), total: Total::Count(0) }
     }
 
-    /// Puts a line of group names above the header: how many columns each name spans, from the left. Columns without
-    /// group have the empty name.
+    /// Puts a line of group names above the header, below the lines put there before: how many columns each name spans, from
+    /// the left. Columns without group have the empty name.
     pub(crate) fn with_groups(mut self, groups: &[(usize, &str)]) -> Self {
-        self.groups = groups.iter().map(|(span, name)| (*span, (*name).to_owned())).collect();
+        self.groups.push(groups.iter().map(|(span, name)| (*span, (*name).to_owned())).collect());
         self
     }
 
@@ -126,9 +134,29 @@ impl Table {
         out
     }
 
+    /// The cells of the last line when it has sums: number of entries, `total`, the sums.
+    fn sums(&self) -> Option<Vec<String>> {
+        let Total::Count(count) = self.total else { return None };
+        if !self.columns.iter().skip(2).any(|column| column.summed) {
+            return None;
+        }
+        let sum = |index: usize| {
+            let numbers = self.rows.iter().filter_map(|row| row.get(index)?.parse::<u64>().ok());
+            numbers.fold(0, u64::saturating_add).to_string()
+        };
+        let cell = |(index, column): (usize, &Column)| match index {
+            0 => count.to_string(),
+            1 => "total".to_owned(),
+            _ if column.summed => sum(index),
+            _ => String::new(),
+        };
+        Some(self.columns.iter().enumerate().map(cell).collect())
+    }
+
     fn widths(&self) -> Vec<usize> {
+        let sums = self.sums();
         let width = |index: usize, column: &Column| {
-            let cells = self.rows.iter().filter_map(|row| row.get(index)).map(|cell| cell.chars().count());
+            let cells = self.rows.iter().chain(&sums).filter_map(|row| row.get(index)).map(|cell| cell.chars().count());
             cells.chain([column.title.chars().count()]).max().unwrap_or_default()
         };
         self.columns.iter().enumerate().map(|(index, column)| width(index, column)).collect()
@@ -136,8 +164,8 @@ impl Table {
 
     fn render_head(&self, style: Style, widths: &[usize], out: &mut String) {
         if style.csv {
-            if !self.groups.is_empty() {
-                let cells = self.groups.iter().map(|(span, name)| name.clone() + &",".repeat(span.saturating_sub(1)));
+            for line in &self.groups {
+                let cells = line.iter().map(|(span, name)| name.clone() + &",".repeat(span.saturating_sub(1)));
                 out.push_str(&cells.collect::<Vec<_>>().join(","));
                 out.push('\n');
             }
@@ -146,9 +174,9 @@ impl Table {
             out.push('\n');
             return;
         }
-        if !self.groups.is_empty() {
+        for line in &self.groups {
             let mut widths = widths.iter();
-            let spanned = self.groups.iter().map(|(span, name)| {
+            let spanned = line.iter().map(|(span, name)| {
                 let width = widths.by_ref().take(*span).map(|width| width + 1).sum::<usize>();
                 fill_title(name, width.saturating_sub(1), Align::Right)
             });
@@ -168,6 +196,18 @@ impl Table {
         out.push_str(&"-".repeat(full_width));
         out.push('\n');
         if count.is_empty() {
+            return;
+        }
+        if let Some(cells) = self.sums() {
+            if style.csv {
+                out.push_str(&cells.join(","));
+                out.push('\n');
+            } else {
+                // The number stands on the right even below names.
+                let align = |index: usize| if index == 0 { Align::Right } else { self.columns[index].align };
+                let cells = cells.iter().zip(widths).enumerate();
+                push_line(cells.map(|(index, (cell, width))| pad(cell, *width, align(index))), out);
+            }
             return;
         }
         if style.csv {
@@ -264,6 +304,20 @@ Lun,VVName,HostName,-Host_WWN/iSCSI_Name-,Port,Type
             table.render(Style { csv: true, no_header_and_total: false }),
             ",-Rsvd-,,\nId,Adm,Snp,Usr\n1,256,512,1024\n"
         );
+    }
+
+    #[test]
+    fn sums_stand_under_their_columns() {
+        let columns = vec![Column::right("Id"), Column::left("Name"), Column::right("Set"), Column::sum("Free")];
+        let mut table = Table::new(columns);
+        table.push(["0", "a", "8", "83968"].map(str::to_owned).to_vec());
+        table.push(["1", "b", "8", "--"].map(str::to_owned).to_vec());
+        assert_eq!(
+            table.render(Style::default()),
+            "Id Name  Set  Free\n 0 a       8 83968\n 1 b       8    --\n------------------\n 2 total     83968\n"
+        );
+        let text = table.render(Style { csv: true, no_header_and_total: false });
+        assert_eq!(text.lines().last(), Some("2,total,,83968"));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 use std::{
     collections::HashMap,
+    net::SocketAddr,
     sync::{Arc, Weak},
     time::Duration,
 };
@@ -14,13 +15,14 @@ use bytes::Bytes;
 use russh::{
     Channel, ChannelId, ChannelOpenFailure, Disconnect, MethodKind, MethodSet, Pty, SshId,
     keys::PrivateKey,
-    server::{Auth, ChannelOpenHandle, Config, Handler, Msg, Session},
+    server::{Auth, ChannelOpenHandle, Config, Handler, Msg, PublicKeyOffer, Session, VerifiedPublicKey},
 };
 use tokio::sync::mpsc;
 
 use super::{
     Shared,
     shell::{Screen, run_one, run_shell},
+    who::{Registration, Who},
 };
 use crate::server::{Connection, Cut};
 
@@ -33,11 +35,11 @@ const MOST_WAITING_INPUT: usize = 64;
 /// What the server calls itself; HPE's clients do not look at it.
 const SERVER_ID: &str = "SSH-2.0-mpSSH_0.2.1";
 
-/// The protocol settings: password logins only, modern algorithms with a Diffie-Hellman group for older clients.
+/// The protocol settings: logins with password or key, modern algorithms with a Diffie-Hellman group for older clients.
 pub(crate) fn protocol(host_key: PrivateKey) -> Config {
     Config {
         server_id: SshId::Standard(SERVER_ID.into()),
-        methods: password_only(),
+        methods: methods(),
         keys: vec![host_key],
         auth_rejection_time: Duration::from_millis(100),
         auth_rejection_time_initial: Some(Duration::ZERO),
@@ -47,14 +49,14 @@ pub(crate) fn protocol(host_key: PrivateKey) -> Config {
     }
 }
 
-fn password_only() -> MethodSet {
-    MethodSet::from(&[MethodKind::Password][..])
+fn methods() -> MethodSet {
+    MethodSet::from(&[MethodKind::PublicKey, MethodKind::Password][..])
 }
 
 /// Serves one connection until either side ends it.
 pub(crate) async fn serve(shared: Arc<Shared>, protocol: Arc<Config>, connection: Connection) {
     let Connection { stream, peer, cut } = connection;
-    let client = Client { shared, cut: cut.clone(), channels: HashMap::new() };
+    let client = Client { shared, cut: cut.clone(), peer, login: None, channels: HashMap::new() };
     let session = match russh::server::run_stream(protocol, stream, client).await {
         Ok(session) => session,
         Err(error) => {
@@ -84,6 +86,9 @@ pub(crate) async fn serve(shared: Arc<Shared>, protocol: Arc<Config>, connection
 struct Client {
     shared: Arc<Shared>,
     cut: Cut,
+    peer: SocketAddr,
+    /// The account that logged in, and its place in the list of connections.
+    login: Option<(String, Arc<Registration>)>,
     channels: HashMap<ChannelId, ChannelInput>,
 }
 
@@ -113,6 +118,8 @@ struct Started {
     screen: Screen,
     input: mpsc::Receiver<Bytes>,
     pty: bool,
+    /// The session's account and connection.
+    who: Who,
     /// Held until it has ended.
     running: Arc<()>,
 }
@@ -128,7 +135,22 @@ impl Client {
         channel.to_session = Some(to_session);
         let running = Arc::new(());
         channel.running = Arc::downgrade(&running);
-        Some(Started { screen: Screen::new(session.handle(), id, self.cut.clone()), input, pty: channel.pty, running })
+        let screen = Screen::new(session.handle(), id, self.cut.clone());
+        let pty = channel.pty;
+        let who = self.login.as_ref().map(|(user, registration)| Who::on(registration, user)).unwrap_or_default();
+        Some(Started { screen, input, pty, who, running })
+    }
+}
+
+impl Client {
+    fn log_in(&mut self, user: &str) -> Auth {
+        self.login = Some((user.to_owned(), self.shared.register(user, self.peer)));
+        Auth::Accept
+    }
+
+    /// Names the methods that are left. A list without the one just tried makes clients report "bad authentication type".
+    fn refuse() -> Auth {
+        Auth::Reject { proceed_with_methods: Some(methods()), partial_success: false }
     }
 }
 
@@ -136,11 +158,15 @@ impl Handler for Client {
     type Error = russh::Error;
 
     async fn auth_password(&mut self, user: &str, password: &str) -> Result<Auth, Self::Error> {
-        if self.shared.may_log_in(user, password) {
-            return Ok(Auth::Accept);
-        }
-        // Offering other methods makes clients report "bad authentication type" instead of a wrong password.
-        Ok(Auth::Reject { proceed_with_methods: Some(password_only()), partial_success: false })
+        Ok(if self.shared.may_log_in(user, password) { self.log_in(user) } else { Self::refuse() })
+    }
+
+    async fn auth_publickey_offered(&mut self, user: &str, offer: PublicKeyOffer<'_>) -> Result<Auth, Self::Error> {
+        Ok(if self.shared.knows_key(user, offer.public_key) { Auth::Accept } else { Self::refuse() })
+    }
+
+    async fn auth_publickey(&mut self, user: &str, key: VerifiedPublicKey<'_>) -> Result<Auth, Self::Error> {
+        Ok(if self.shared.knows_key(user, key.public_key) { self.log_in(user) } else { Self::refuse() })
     }
 
     async fn channel_open_session(
@@ -177,11 +203,11 @@ impl Handler for Client {
     }
 
     async fn shell_request(&mut self, id: ChannelId, session: &mut Session) -> Result<(), Self::Error> {
-        let Some(Started { screen, input, pty, running }) = self.start(id, session) else {
+        let Some(Started { screen, input, pty, who, running }) = self.start(id, session) else {
             return session.channel_failure(id);
         };
         session.channel_success(id)?;
-        let shell = run_shell(self.shared.session(), screen, input, pty);
+        let shell = run_shell(self.shared.session(who), screen, input, pty);
         tokio::spawn(async move {
             shell.await;
             drop(running);
@@ -190,12 +216,12 @@ impl Handler for Client {
     }
 
     async fn exec_request(&mut self, id: ChannelId, command: &[u8], session: &mut Session) -> Result<(), Self::Error> {
-        let Some(Started { screen, input, pty, running }) = self.start(id, session) else {
+        let Some(Started { screen, input, pty, who, running }) = self.start(id, session) else {
             return session.channel_failure(id);
         };
         session.channel_success(id)?;
         let command = String::from_utf8_lossy(command).into_owned();
-        let command = run_one(self.shared.session(), screen, input, pty, command);
+        let command = run_one(self.shared.session(who), screen, input, pty, command);
         tokio::spawn(async move {
             command.await;
             drop(running);

@@ -1,22 +1,49 @@
 //! The commands of the command line, one file per family.
+//!
+//! [`catalogue`] is the one table of them all: the dispatcher, `help` and `clihelp` read it.
 
-mod hosts;
+mod catalogue;
+mod cpgs;
+mod disks;
+mod domains;
+mod events;
+mod file_persona;
+mod hardware;
+mod health;
+mod help;
+mod host_change;
+mod host_show;
+mod network;
 mod ports;
+mod quantities;
+mod refusal;
+mod remote_copy;
+mod schedules;
+mod sets;
+mod space;
+mod statistics;
 mod system;
+mod users;
 mod vlun_change;
 mod vlun_show;
-mod volumes;
+mod vlun_summary;
+mod volume_change;
+mod volume_columns;
+mod volume_copies;
+mod volume_remove;
+mod volume_show;
 
 use std::time::Duration;
 
+pub(crate) use self::catalogue::{find, without_secrets};
 use super::{
     options::{Known, Options},
-    table::Style,
+    table::{Style, Table},
+    who::Who,
 };
 use crate::{
     Emulator,
-    array::{Array, ArrayError, RemovalAnomaly},
-    faults::glob_matches,
+    array::{Array, RemovalAnomaly},
 };
 
 /// What came of a command.
@@ -33,6 +60,13 @@ pub(crate) enum Outcome {
         /// The command to run when the answer is yes.
         confirmed: Vec<String>,
     },
+    /// It wants lines of text, ended by an empty one; these words run it, the text joined being one more operand.
+    Collect {
+        /// What is said before.
+        prompt: String,
+        /// The command to run with the text.
+        then: Vec<String>,
+    },
 }
 
 impl Outcome {
@@ -40,10 +74,44 @@ impl Outcome {
     fn refused(text: impl Into<String>) -> Self {
         Self::Refused(text.into() + "\n")
     }
+}
 
-    /// A refusal of the array in its own words, where the command line has none for it.
-    fn refused_by(error: &ArrayError) -> Self {
-        Self::refused(format!("Error: {}", error.desc))
+/// What a command returns: `?` ends it with a refusal.
+type Answer = Result<Outcome, Outcome>;
+
+/// How a command is run.
+#[derive(Clone, Copy)]
+pub(crate) enum Run {
+    /// By this function.
+    Array(fn(&Invocation<'_>) -> Answer),
+    /// By the session itself: its settings, its history, its end.
+    Session,
+}
+
+/// One command.
+pub(crate) struct Command {
+    /// Name.
+    pub(crate) name: &'static str,
+    /// What it does, in a line.
+    pub(crate) summary: &'static str,
+    /// Its options.
+    pub(crate) options: &'static str,
+    /// Its operands, as the usage prints them.
+    pub(crate) operands: &'static str,
+    /// How it is run.
+    pub(crate) run: Run,
+}
+
+impl Command {
+    /// A command on the array.
+    const fn new(
+        name: &'static str,
+        summary: &'static str,
+        options: &'static str,
+        operands: &'static str,
+        run: fn(&Invocation<'_>) -> Answer,
+    ) -> Self {
+        Self { name, summary, options, operands, run: Run::Array(run) }
     }
 }
 
@@ -52,9 +120,13 @@ pub(crate) struct Invocation<'a> {
     emulator: &'a Emulator,
     /// The words of the command line, the command first.
     words: &'a [String],
+    /// The same sorted.
+    options: Options,
     style: Style,
     /// How removals of VLUNs deviate, when a fault wants it.
     anomaly: RemovalAnomaly,
+    command: &'static Command,
+    who: &'a Who,
 }
 
 impl Invocation<'_> {
@@ -68,54 +140,104 @@ impl Invocation<'_> {
         self.emulator.with(command)
     }
 
-    /// Sorts the words into options and operands.
-    fn options(&self, known: Known) -> Result<Options, Outcome> {
-        Options::sort(self.words.get(1..).unwrap_or_default(), known).map_err(Outcome::refused)
+    /// The operands.
+    fn operands(&self) -> &[String] {
+        &self.options.operands
+    }
+
+    /// Whether the option was given.
+    fn has(&self, option: &str) -> bool {
+        self.options.has(option)
+    }
+
+    /// The value of an option.
+    fn value(&self, option: &str) -> Option<&str> {
+        self.options.value(option)
+    }
+
+    /// The value of an option as a whole number.
+    fn number(&self, option: &str) -> Result<Option<i64>, Outcome> {
+        self.options.number(option).map_err(Outcome::refused)
+    }
+
+    /// A refusal that says how the command is used.
+    fn misused(&self, why: &str) -> Outcome {
+        Outcome::refused(format!("{}: {why}\n{}", self.command.name, help::usage(self.command)))
+    }
+
+    /// The single operand.
+    fn only_operand(&self) -> Result<&str, Outcome> {
+        match self.operands() {
+            [only] => Ok(only),
+            [] => Err(self.misused("missing arguments")),
+            [_, surplus, ..] => Err(self.misused(&format!("too many arguments: {surplus}"))),
+        }
+    }
+
+    /// Refuses operands where there are none.
+    fn no_operands(&self) -> Result<(), Outcome> {
+        match self.operands() {
+            [] => Ok(()),
+            [surplus, ..] => Err(self.misused(&format!("too many arguments: {surplus}"))),
+        }
+    }
+
+    /// A listing as this session wants it; `empty` when it has no row.
+    fn print(&self, table: &Table, empty: &str) -> Answer {
+        if table.is_empty() {
+            return Ok(Outcome::Done(format!("{empty}\n")));
+        }
+        Ok(Outcome::Done(table.render(self.options.style(self.style))))
+    }
+
+    /// Asks before something is done that `-f` would do at once.
+    fn ask(&self, question: impl Into<String>) -> Answer {
+        let mut confirmed = self.words.to_vec();
+        confirmed.insert(1, "-f".to_owned());
+        Ok(Outcome::Ask { question: question.into(), confirmed })
     }
 }
 
-/// One command.
-struct Command {
-    name: &'static str,
-    summary: &'static str,
-    run: fn(&Invocation<'_>) -> Result<Outcome, Outcome>,
+/// Who runs a command, and how its answer is to look.
+pub(crate) struct Circumstances<'a> {
+    /// The session's settings.
+    pub(crate) style: Style,
+    /// How removals of VLUNs deviate.
+    pub(crate) anomaly: RemovalAnomaly,
+    /// The session.
+    pub(crate) who: &'a Who,
 }
 
-const COMMANDS: [Command; 12] = [
-    Command { name: "createvlun", summary: "export a volume: make a VLUN template", run: vlun_change::create },
-    Command { name: "help", summary: "list the commands", run: help },
-    Command { name: "removevlun", summary: "remove VLUN templates and their active VLUNs", run: vlun_change::remove },
-    Command { name: "showcpg", summary: "list CPGs", run: system::show_cpgs },
-    Command { name: "showhost", summary: "list hosts and their paths", run: hosts::show },
-    Command { name: "showhostset", summary: "list host sets", run: hosts::show_sets },
-    Command { name: "showport", summary: "list ports", run: ports::show },
-    Command { name: "showsys", summary: "show the system", run: system::show },
-    Command { name: "showversion", summary: "show the software versions", run: system::show_version },
-    Command { name: "showvlun", summary: "list VLUNs", run: vlun_show::show },
-    Command { name: "showvv", summary: "list volumes", run: volumes::show },
-    Command { name: "showwsapi", summary: "show the REST service", run: system::show_wsapi },
-];
-
-/// Runs a command. `words` is not empty.
-pub(crate) fn run(emulator: &Emulator, style: Style, words: &[String], anomaly: RemovalAnomaly) -> Outcome {
+/// Runs a command. Words without a command, and commands of the session itself, do nothing here.
+pub(crate) fn run(emulator: &Emulator, words: &[String], circumstances: &Circumstances<'_>) -> Outcome {
     let name = words.first().map(String::as_str).unwrap_or_default();
-    let Some(command) = COMMANDS.iter().find(|command| command.name == name) else {
+    // How python-3parclient asks for answers of File Persona commands.
+    if let [wrapper, inner] = words
+        && wrapper == "Tpd::rtpd"
+    {
+        return match super::words::split(inner) {
+            Ok(words) if words.first().is_some_and(|first| first != "Tpd::rtpd") => {
+                run(emulator, &words, circumstances)
+            }
+            _ => Outcome::refused("invalid command name \"\""),
+        };
+    }
+    let Some(command) = find(name) else {
         // The words of the Tcl shell that the command line is.
         return Outcome::refused(format!("invalid command name \"{name}\""));
     };
-    let invocation = Invocation { emulator, words, style, anomaly };
-    (command.run)(&invocation).unwrap_or_else(|refused| refused)
-}
-
-fn help(_invocation: &Invocation<'_>) -> Result<Outcome, Outcome> {
-    let mut text = String::new();
-    for command in &COMMANDS {
-        text.push_str(&format!("{:<12} - {}\n", command.name, command.summary));
+    let Run::Array(function) = command.run else { return Outcome::Done(String::new()) };
+    let arguments = words.get(1..).unwrap_or_default();
+    if arguments.iter().any(|word| word == "-h") && !Known(command.options).each().any(|(option, _)| option == "-h") {
+        return Outcome::Done(help::page(command));
     }
-    for (name, summary) in [("setclienv", "set csvtable or nohdtot to 0 or 1 for this session"), ("exit", "leave")] {
-        text.push_str(&format!("{name:<12} - {summary}\n"));
-    }
-    Ok(Outcome::Done(text))
+    let options = match Options::sort(arguments, Known(command.options)) {
+        Ok(options) => options,
+        Err(why) => return Outcome::refused(why),
+    };
+    let &Circumstances { style, anomaly, who } = circumstances;
+    let invocation = Invocation { emulator, words, options, style, anomaly, command, who };
+    function(&invocation).unwrap_or_else(|refused| refused)
 }
 
 /// `text` where it is not empty, else the array's way of saying "nothing".
@@ -123,14 +245,9 @@ fn dash(text: &str) -> String {
     if text.is_empty() { "---".to_owned() } else { text.to_owned() }
 }
 
-/// Whether a name is wanted: no wish, or one of the comma-separated patterns fits.
-fn wanted(patterns: Option<&str>, name: &str) -> bool {
-    patterns.is_none_or(|patterns| patterns.split(',').any(|pattern| glob_matches(pattern, name)))
-}
-
-/// Whether an operand is a pattern and so may fit nothing.
-fn is_pattern(text: &str) -> bool {
-    text.contains(['*', '?', '[', ','])
+/// A text that may be absent; two dashes when it is.
+fn or_dashes<T: ToString>(text: Option<T>) -> String {
+    text.map_or_else(|| "--".to_owned(), |text| text.to_string())
 }
 
 #[cfg(test)]

@@ -42,7 +42,12 @@ fn exported() -> Emulator {
 }
 
 fn run_line(emulator: &Emulator, line: &str) -> Outcome {
-    run(emulator, Style::default(), &split(line).unwrap(), RemovalAnomaly::None)
+    run_words(emulator, Style::default(), &split(line).unwrap())
+}
+
+fn run_words(emulator: &Emulator, style: Style, words: &[String]) -> Outcome {
+    let who = Who { user: "3paradm".to_owned(), ..Who::default() };
+    run(emulator, words, &Circumstances { style, anomaly: RemovalAnomaly::None, who: &who })
 }
 
 fn done(emulator: &Emulator, line: &str) -> String {
@@ -103,6 +108,7 @@ fn showvlun_selects_rows_and_columns() {
     assert_eq!(refused(&emulator, "showvlun -v x"), "Invalid vv name: x\n");
     assert_eq!(refused(&emulator, "showvlun -host x"), "host x does not exist\n");
     assert_eq!(refused(&emulator, "showvlun -host set:x"), "host set x does not exist\n");
+    assert_eq!(refused(&emulator, "showvlun -v set:x"), "vv set x does not exist\n");
     assert_eq!(refused(&emulator, "showvlun -showcols Lun,Nope"), "Invalid column name: Nope\n");
 }
 
@@ -190,7 +196,7 @@ fn other_listings_have_their_layouts() {
     let emulator = array();
     let volumes = done(&emulator, "showvv");
     assert!(volumes.lines().next().unwrap().ends_with("--Rsvd(MB)--- -(MB)-"), "{volumes}");
-    assert!(volumes.contains(" v1   tpvv base ---"), "{volumes}");
+    assert!(volumes.contains(" v1    tpvv base ---"), "{volumes}");
     assert_eq!(done(&emulator, "showvv -nohdtot -showcols Name,VSize_MB v2"), "v2       1024\n");
     assert_eq!(refused(&emulator, "showvv x"), "Invalid vv name: x\n");
     let hosts = done(&emulator, "showhost -csvtable");
@@ -209,13 +215,155 @@ fn other_listings_have_their_layouts() {
     assert_eq!(done(&empty, "showhostset"), "No host set listed\n");
 }
 
+#[test]
+fn every_layout_names_columns_that_exist() {
+    let emulator = exported();
+    for form in ["-d", "-s", "-r", "-pol", "-cpgalloc", "-state", "-hist", "-g", "-alert", "-cpprog", "-rcopy"] {
+        done(&emulator, &format!("showvv {form}"));
+    }
+    for form in ["-d", "-r", "-alert", "-sag", "-sdg"] {
+        done(&emulator, &format!("showcpg {form}"));
+    }
+    for form in ["-lvw", "-pathsum", "-hostsum"] {
+        done(&emulator, &format!("showvlun {form}"));
+    }
+}
+
+#[test]
+fn every_command_explains_itself() {
+    let emulator = array();
+    for command in catalogue::all() {
+        let text = done(&emulator, &format!("clihelp {}", command.name));
+        assert!(
+            text.starts_with(&format!("{} - {}\n\nUsage: {}", command.name, command.summary, command.name)),
+            "{text}"
+        );
+    }
+    assert!(done(&emulator, "help").contains("removevlun"));
+    assert_eq!(done(&emulator, "showvv -h"), done(&emulator, "clihelp showvv"));
+    assert!(done(&emulator, "clihelp -col showvv").starts_with("Id\nName\n"));
+    assert_eq!(refused(&emulator, "clihelp -col createvv"), "No column help for createvv\n");
+    assert!(refused(&emulator, "help nonsense").starts_with("No help for nonsense"));
+}
+
+#[test]
+fn volumes_are_made_changed_copied_and_removed() {
+    let emulator = array();
+    assert_eq!(done(&emulator, "createvv -tpvv -snp_cpg FC_r6 -comment {a b} FC_r6 n1 2g"), "");
+    assert_eq!(done(&emulator, "createvv -tpvv -cnt 2 -snp_cpg FC_r6 FC_r6 m 256"), "");
+    assert_eq!(
+        done(&emulator, "showvv -nohdtot -showcols Name,VSize_MB n1 m.*"),
+        "n1       2048\nm.0       256\nm.1       256\n"
+    );
+    assert_eq!(refused(&emulator, "createvv -tpvv FC_r6 n1 1g"), "Error: vv name n1 is already in use\n");
+    assert_eq!(refused(&emulator, "createvv -tpvv nowhere n2 1g"), "Invalid CPG name: nowhere\n");
+    assert_eq!(refused(&emulator, "createvv -tpvv FC_r6 n2 1x"), "The suffix, x, for size is invalid.\n");
+    assert_eq!(done(&emulator, "growvv -f n1 1g"), "");
+    assert_eq!(done(&emulator, "setvv -name n2 -comment c -pol one_host n1"), "");
+    assert_eq!(done(&emulator, "showvv -nohdtot -showcols Name,VSize_MB,Comment n2"), "n2       3072 c\n");
+    assert_eq!(done(&emulator, "createsv -ro n2.s n2"), "");
+    assert_eq!(done(&emulator, "createsv n2.t n2.s"), "");
+    assert_eq!(done(&emulator, "creategroupsv m.0:m.0.s m.1"), "");
+    let tree = done(&emulator, "showvv -nohdtot -showcols Name,Type,CopyOf,Rd n2*");
+    assert_eq!(tree, "n2       base  ---    RW\n  n2.s   vcopy n2     RO\n    n2.t vcopy n2.s   RW\n");
+    assert!(refused(&emulator, "removevv -f n2").starts_with("Removing vv n2\nError: "));
+    assert_eq!(
+        done(&emulator, "removevv -f -dr -cascade n2"),
+        "Dry run: removevv n2.t\nDry run: removevv n2.s\nDry run: removevv n2\n"
+    );
+    done(&emulator, "removevv -f -cascade n2");
+    done(&emulator, "removevv -f -snaponly -pat m*");
+    assert_eq!(done(&emulator, "showvv -nohdtot -showcols Name"), "v1\nv2\nm.0\nm.1\n");
+    assert!(refused(&emulator, "removevv -f m*").contains("patterns need -pat"));
+    done(&emulator, "removevv -f -pat m*");
+    assert_eq!(refused(&emulator, "removevv -f -pat m*"), "no matching vv\n");
+}
+
+#[test]
+fn hosts_are_made_found_by_their_paths_changed_and_removed() {
+    let emulator = array();
+    let made = done(&emulator, "createhost n1 10:00:00:90:FA:13:C1:72");
+    assert_eq!(made, "Setting default host persona 2 (Generic-ALUA)\n");
+    assert_eq!(
+        refused(&emulator, "createhost probe 10000090FA13C172"),
+        "WWN 10000090FA13C172 already used by host n1 (3)\n"
+    );
+    assert_eq!(
+        refused(&emulator, "createhost -iscsi probe iqn.1994-05.com.example:h2"),
+        "iSCSI name iqn.1994-05.com.example:h2 already used by host h2 (2)\n"
+    );
+    assert_eq!(refused(&emulator, "createhost n2 iqn.x"), "Invalid WWN: iqn.x\n");
+    assert_eq!(done(&emulator, "createhost -add n1 10000090FA13C173"), "");
+    assert_eq!(done(&emulator, "sethost -persona 11 -name n2 -os Linux n1"), "");
+    assert_eq!(
+        done(&emulator, "showhost -d -nohdtot n2"),
+        " 3 n2   VMware  10000090FA13C172 ---  n/a\n 3 n2   VMware  10000090FA13C173 ---  n/a\n"
+    );
+    assert_eq!(done(&emulator, "removehost -f n2 10000090FA13C172"), "");
+    assert_eq!(done(&emulator, "sethost initchap -chapname user s3cr3tS3cr3t n2"), "");
+    assert_eq!(done(&emulator, "showhost -chap -nohdtot n2"), " 3 n2   user                  --\n");
+    assert_eq!(done(&emulator, "sethost removechap -f n2"), "");
+    done(&emulator, "createvlun -f v1 9 n2");
+    assert!(refused(&emulator, "removehost -f n2").starts_with("Error: "));
+    assert_eq!(done(&emulator, "removehost -f -rvl n2"), "");
+    assert_eq!(refused(&emulator, "showhost n2"), "host n2 does not exist\n");
+    assert!(done(&emulator, "showhost -desc h1").contains("Name       : h1\n"));
+    assert!(done(&emulator, "showhost -listpersona").contains("11 VMware"));
+}
+
+#[test]
+fn sets_are_made_changed_and_removed() {
+    let emulator = array();
+    assert_eq!(done(&emulator, "createvvset -comment c vs v*"), "");
+    assert_eq!(done(&emulator, "showvvset -d -nohdtot"), " 1 vs   v1      c\n        v2\n");
+    assert_eq!(done(&emulator, "showvv -nohdtot -showcols Name set:vs"), "v1\nv2\n");
+    assert_eq!(refused(&emulator, "createvvset vs v1"), "Error: set vs already exists\n");
+    assert_eq!(done(&emulator, "removevvset -f vs v1"), "");
+    assert_eq!(done(&emulator, "showvvset -vv v1"), "No vv set listed\n");
+    assert_eq!(done(&emulator, "createvvset -add vs v1"), "");
+    assert_eq!(done(&emulator, "setvvset -name ws vs"), "");
+    assert_eq!(done(&emulator, "showvvset -summary -nohdtot"), " 1 ws         2 off\n");
+    assert!(refused(&emulator, "removevv -f v1").contains("resource in use"));
+    assert_eq!(done(&emulator, "removevvset -f -pat w*"), "");
+    assert_eq!(done(&emulator, "showvvset"), "No vv set listed\n");
+    assert_eq!(refused(&emulator, "removehostset -f none"), "host set none does not exist\n");
+}
+
+#[test]
+fn cpgs_are_made_and_removed() {
+    let emulator = array();
+    assert_eq!(done(&emulator, "createcpg -t r5 -ssz 4 -sdgl 10g -p -devtype SSD c1"), "");
+    assert_eq!(
+        done(&emulator, "showcpg -csvtable -nohdtot -showcols Name,TPVVs,DataLimit c1 FC_r6"),
+        "FC_r6,2,-\nc1,0,10240\n"
+    );
+    assert_eq!(refused(&emulator, "createcpg c1"), "Error: CPG c1 already exists\n");
+    assert_eq!(refused(&emulator, "createcpg -t r9 c2"), "Invalid value for -t: r9\n");
+    assert!(refused(&emulator, "removecpg -f FC_r6").contains("resource in use"));
+    assert_eq!(done(&emulator, "removecpg -f -pat c*"), "Removing CPG c1\n");
+    assert!(done(&emulator, "showspace -cpg FC_r6").contains("\nFC_r6 "));
+}
+
+#[test]
+fn what_needs_force_asks() {
+    let emulator = array();
+    for line in
+        ["removevv v2", "removehost h2", "removehostset hs", "removecpg SSD_r6", "growvv v1 1g", "setwsapi -timeout 30"]
+    {
+        let Outcome::Ask { confirmed, .. } = run_line(&emulator, line) else { panic!("{line} must ask") };
+        assert_eq!(confirmed[1], "-f");
+        assert_eq!(confirmed.len(), split(line).unwrap().len() + 1);
+    }
+}
+
 proptest! {
     #[test]
     fn no_words_break_a_command(
-        command in prop::sample::select(COMMANDS.map(|command| command.name).to_vec()),
+        command in prop::sample::select(catalogue::all().map(|command| command.name).collect::<Vec<_>>()),
         words in prop::collection::vec("(-[a-z]{1,8}|[*?:,+v0-9-]{0,6}|set:[a-z]*|\\PC{0,8})", 0..6),
     ) {
         let words: Vec<String> = std::iter::once(command.to_owned()).chain(words).collect();
-        let _ = run(&exported(), Style { csv: true, no_header_and_total: false }, &words, RemovalAnomaly::None);
+        let _ = run_words(&exported(), Style { csv: true, no_header_and_total: false }, &words);
+        let _ = without_secrets(&words);
     }
 }

@@ -1,44 +1,77 @@
 //! `createvlun` and `removevlun`.
 
-use super::{Invocation, Outcome};
+use super::{Answer, Command, Invocation, Outcome, refusal::About};
 use crate::{
-    array::{ArrayError, CreateVlun, Lun, PortPos, VlunAddress, VlunFilter},
-    cli::options::{Known, Options},
-    faults::glob_matches,
+    array::{ArrayError, CreateVlun, PortPos, VlunAddress, VlunFilter},
+    cli::pattern::fits,
 };
 
-const CREATE: Known = Known { flags: &["-f", "-novcn", "-ovrd"], valued: &["-cnt"] };
-const REMOVE: Known = Known { flags: &["-f", "-novcn", "-pat", "-dr", "-set"], valued: &[] };
+pub(super) const COMMANDS: &[Command] = &[
+    Command::new(
+        "createvlun",
+        "export a volume: make a VLUN template",
+        "-f -novcn -ovrd -cnt=<number>",
+        "<VV_name>|set:<vvset> <LUN>|<LUN>+|<LUN>-<LUN>|auto <n:s:p>|<host>|set:<hostset>|<n:s:p> <host>",
+        create,
+    ),
+    Command::new(
+        "removevlun",
+        "remove VLUN templates and their active VLUNs",
+        "-f -novcn -pat -dr -set",
+        "<VV_name>|<pattern>|set:<vvset> <LUN>|<pattern> [<n:s:p>|<pattern>] [<host>|<pattern>|set:<hostset>]",
+        remove,
+    ),
+];
+
+/// Most VLUNs of one `createvlun -cnt`.
+const MOST_AT_ONCE: i64 = 999;
 
 /// Runs `createvlun`: silent when it worked and the host has active paths.
-pub(super) fn create(invocation: &Invocation<'_>) -> Result<Outcome, Outcome> {
-    let options = invocation.options(CREATE)?;
-    if options.value("-cnt").is_some_and(|count| count != "1") {
-        return Err(Outcome::refused("Invalid option value: -cnt makes one VLUN here"));
+fn create(invocation: &Invocation<'_>) -> Answer {
+    let count = invocation.number("-cnt")?.unwrap_or(1);
+    if !(1..=MOST_AT_ONCE).contains(&count) {
+        return Err(Outcome::refused(format!("Invalid value for -cnt: {count}")));
     }
-    let [volume, lun, destination @ ..] = options.operands.as_slice() else {
-        return Err(Outcome::refused("Missing arguments: createvlun <VV_name> <LUN> <n:s:p>|<host>|set:<hostset>"));
+    let [volume, lun, destination @ ..] = invocation.operands() else {
+        return Err(invocation.misused("missing arguments"));
     };
     let (port, host) = destination_of(destination)?;
     let wish = LunWish::read(lun)?;
-    let request = CreateVlun {
-        volume_name: Some(volume.clone()),
-        lun: Some(wish.lowest),
-        hostname: host.clone(),
-        port_pos: port.map(Into::into),
-        no_vcn: options.has("-novcn").then_some(true),
-        override_lower_priority: options.has("-ovrd").then_some(true),
-        auto_lun: wish.highest.map(|_| true),
-        max_auto_lun: wish.highest,
-    };
-    let made = invocation.change(|array, now| array.create_vlun(now, &request));
-    let made = made.map_err(|error| refusal(&error, volume, host.as_deref()))?;
-    Ok(Outcome::Done(match host {
-        Some(host) if !made.has_active_paths => format!(
-            "Warning: Host {host} has no active paths.  Template may be created but no active VLUNs will be created.\n"
-        ),
-        _ => String::new(),
-    }))
+    let mut text = String::new();
+    for index in 0..count {
+        let volume = nth_name(volume, index, count)?;
+        let lowest = if wish.highest.is_some() { wish.lowest } else { wish.lowest.saturating_add(index) };
+        let request = CreateVlun {
+            volume_name: Some(volume.clone()),
+            lun: Some(lowest),
+            hostname: host.clone(),
+            port_pos: port.map(Into::into),
+            no_vcn: invocation.has("-novcn").then_some(true),
+            override_lower_priority: invocation.has("-ovrd").then_some(true),
+            auto_lun: wish.highest.map(|_| true),
+            max_auto_lun: wish.highest,
+        };
+        let made = invocation.change(|array, now| array.create_vlun(now, &request));
+        let made = made.map_err(|error| refused(&error, &volume, host.as_deref()))?;
+        if let Some(host) = host.as_ref().filter(|_| !made.has_active_paths && text.is_empty()) {
+            text = format!(
+                "Warning: Host {host} has no active paths.  Template may be created but no active VLUNs will be created.\n"
+            );
+        }
+    }
+    Ok(Outcome::Done(text))
+}
+
+/// The name of the volume number `index` of `-cnt`: the number after the last dot of the name counts up.
+fn nth_name(name: &str, index: i64, count: i64) -> Result<String, Outcome> {
+    if count == 1 {
+        return Ok(name.to_owned());
+    }
+    let numbered = name.rsplit_once('.').and_then(|(stem, number)| Some((stem, number.parse::<u32>().ok()?)));
+    let (stem, first) = numbered.ok_or_else(|| {
+        Outcome::refused(format!("Invalid vv name: {name} (with -cnt it ends in a dot and a number)"))
+    })?;
+    Ok(format!("{stem}.{}", i64::from(first) + index))
 }
 
 /// A LUN as an operand: `7`, `10+`, `10-20` or `auto`.
@@ -92,18 +125,15 @@ fn destination_of(operands: &[String]) -> Result<(Option<PortPos>, Option<String
 }
 
 /// Runs `removevlun`.
-pub(super) fn remove(invocation: &Invocation<'_>) -> Result<Outcome, Outcome> {
-    let options = invocation.options(REMOVE)?;
-    let [volume, lun, destination @ ..] = options.operands.as_slice() else {
-        return Err(Outcome::refused(
-            "Missing arguments: removevlun <VV_name>|<pattern> <LUN>|<pattern> [<n:s:p>|<pattern>] [<host>|<pattern>|set:<hostset>]",
-        ));
+fn remove(invocation: &Invocation<'_>) -> Answer {
+    let [volume, lun, destination @ ..] = invocation.operands() else {
+        return Err(invocation.misused("missing arguments"));
     };
-    if options.has("-set") {
+    if invocation.has("-set") {
         // `-set` speaks of VVol storage containers, which this array has none of.
         return Err(Outcome::refused(format!("Invalid storage container: {volume}")));
     }
-    let addresses = if options.has("-pat") {
+    let addresses = if invocation.has("-pat") {
         matching(invocation, volume, lun, destination)?
     } else {
         let (port, host) = destination_of(destination)?;
@@ -113,26 +143,27 @@ pub(super) fn remove(invocation: &Invocation<'_>) -> Result<Outcome, Outcome> {
         }
         let address = VlunAddress { volume: volume.clone(), lun: lun.lowest, host, port };
         let found = invocation.read(|array| array.find_vlun(&address));
-        found.map_err(|error| refusal(&error, &address.volume, address.host.as_deref()))?;
+        found.map_err(|error| refused(&error, &address.volume, address.host.as_deref()))?;
         vec![address]
     };
-    if options.has("-dr") {
+    if invocation.has("-dr") {
         return Ok(Outcome::Done(lines("Dry run: removevlun", &addresses)));
     }
-    if !options.has("-f") {
-        return Ok(ask(invocation, &options));
+    if !invocation.has("-f") {
+        let operands = invocation.operands().join(" ");
+        return invocation.ask(format!("Are you sure you want to run removevlun {operands}?"));
     }
     remove_all(invocation, &addresses)
 }
 
 /// Removes one after the other; stops at the first refusal.
-fn remove_all(invocation: &Invocation<'_>, addresses: &[VlunAddress]) -> Result<Outcome, Outcome> {
+fn remove_all(invocation: &Invocation<'_>, addresses: &[VlunAddress]) -> Answer {
     let mut text = String::new();
     for address in addresses {
         text.push_str(&lines("Issuing removevlun", std::slice::from_ref(address)));
         if let Err(error) = invocation.change(|array, now| array.remove_vlun_as(now, address, invocation.anomaly)) {
-            if let Outcome::Refused(refused) = refusal(&error, &address.volume, address.host.as_deref()) {
-                text.push_str(&refused);
+            if let Outcome::Refused(why) = refused(&error, &address.volume, address.host.as_deref()) {
+                text.push_str(&why);
             }
             return Err(Outcome::Refused(text));
         }
@@ -157,8 +188,8 @@ fn matching(
         [] => return Err(Outcome::refused("Missing arguments: a host, a host set or a port is required")),
         [_, _, surplus, ..] => return Err(Outcome::refused(format!("Too many arguments: {surplus}"))),
     };
-    let fits = |pattern: Option<&String>, text: Option<String>| match (pattern, text) {
-        (Some(pattern), Some(text)) => glob_matches(pattern, &text),
+    let fits_part = |pattern: Option<&String>, text: Option<String>| match (pattern, text) {
+        (Some(pattern), Some(text)) => fits(pattern, &text),
         (None, None) => true,
         _ => false,
     };
@@ -168,10 +199,10 @@ fn matching(
         .iter()
         .map(|row| row.address())
         .filter(|address| {
-            glob_matches(volume, &address.volume)
-                && glob_matches(lun, &address.lun.to_string())
-                && fits(port, address.port.map(|position| position.to_string()))
-                && fits(host, address.host.clone())
+            fits(volume, &address.volume)
+                && fits(lun, &address.lun.to_string())
+                && fits_part(port, address.port.map(|position| position.to_string()))
+                && fits_part(host, address.host.clone())
         })
         .collect();
     if addresses.is_empty() { Err(Outcome::refused("no matching vluns")) } else { Ok(addresses) }
@@ -180,14 +211,8 @@ fn matching(
 /// `0:2:1`, `*:2:*` and the like.
 fn looks_like_port(pattern: &str) -> bool {
     let parts: Vec<_> = pattern.split(':').collect();
-    parts.len() == 3 && parts.iter().all(|part| part.chars().all(|c| c.is_ascii_digit() || matches!(c, '*' | '?')))
-}
-
-fn ask(invocation: &Invocation<'_>, options: &Options) -> Outcome {
-    let mut confirmed = invocation.words.to_vec();
-    confirmed.insert(1, "-f".to_owned());
-    let operands = options.operands.join(" ");
-    Outcome::Ask { question: format!("Are you sure you want to run removevlun {operands}?"), confirmed }
+    parts.len() == 3
+        && parts.iter().all(|part| part.chars().all(|c| c.is_ascii_digit() || matches!(c, '*' | '?' | '[' | ']' | '-')))
 }
 
 fn lines(what: &str, addresses: &[VlunAddress]) -> String {
@@ -205,17 +230,6 @@ fn lines(what: &str, addresses: &[VlunAddress]) -> String {
     text
 }
 
-/// The command line's words for a refusal of the array.
-fn refusal(error: &ArrayError, volume: &str, host: Option<&str>) -> Outcome {
-    let host = host.unwrap_or_default();
-    let set = host.strip_prefix("set:").unwrap_or(host);
-    Outcome::refused(match error.code {
-        code if code == ArrayError::non_existent_volume().code => format!("Invalid vv name: {volume}"),
-        code if code == ArrayError::non_existent_host().code => format!("host {host} does not exist"),
-        code if code == ArrayError::non_existent_set().code => format!("host set {set} does not exist"),
-        code if code == ArrayError::non_existent_vlun().code => "VLUN not found".to_owned(),
-        code if code == ArrayError::existent_lun().code => "VLUN already exists or the LUN is in use".to_owned(),
-        code if code == ArrayError::too_large().code => format!("LUN must be between 0 and {}", Lun::MAX),
-        _ => return Outcome::refused_by(error),
-    })
+fn refused(error: &ArrayError, volume: &str, host: Option<&str>) -> Outcome {
+    About { volume, host: host.unwrap_or_default(), ..About::default() }.refused(error)
 }
