@@ -72,10 +72,10 @@ impl Soak {
             return Ok(true);
         }
         let bar = spinner("starting three etcd members, the array and the workers");
-        let told = Told::default();
+        let lines = ProgressLines::default();
         let report = run(&plan, |progress| {
             let line = line(&progress, plan.length);
-            told.sometimes(&progress, &line);
+            lines.sometimes(&progress, &line);
             bar.set_message(line);
         })
         .await?;
@@ -92,11 +92,11 @@ impl Soak {
 
 /// Lines on a stderr that is no terminal, where nobody sees a spinner.
 #[derive(Debug, Default)]
-struct Told {
+struct ProgressLines {
     last: Cell<Option<Duration>>,
 }
 
-impl Told {
+impl ProgressLines {
     fn sometimes(&self, progress: &Progress, line: &str) {
         let due = self.last.get().is_none_or(|last| progress.elapsed >= last + BETWEEN_LINES);
         if due && !std::io::stderr().is_terminal() {

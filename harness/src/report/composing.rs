@@ -6,14 +6,14 @@ use hpe3par_docker_plugin::array::Wwn;
 
 use super::recording::{Recording, Story};
 use super::timeline::{Chapter, FORMAT, Finding, Item, Lane, Moment, Timeline, VolumeEntry};
-use super::{calls, lives, words};
+use super::{calls, fact_items, words};
 use crate::checks::short;
 
 impl Recording {
     /// The time line of this run.
     #[must_use]
     pub fn timeline(&self, story: Story) -> Timeline {
-        let mut items = lives::items(self);
+        let mut items = fact_items::items(self);
         items.extend(calls::items(self));
         items.sort_by_key(|item| item.at);
         let chapters = self

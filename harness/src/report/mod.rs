@@ -5,11 +5,11 @@
 
 mod calls;
 mod composing;
+mod fact_items;
 mod files;
 mod findings;
 mod html;
 mod index;
-mod lives;
 mod recording;
 mod timeline;
 mod words;

@@ -12,8 +12,8 @@ use hpe3par_emulator::array::{Array, Event, EventKind, VlunNote};
 use hpe3par_emulator::datapath::{LedgerEntry, Verdict};
 use tokio::time::Instant;
 
+use super::committed_record::CommittedRecord;
 use super::coverage::{Coverage, Topic, refusal_in};
-use super::glance::Glance;
 use crate::checks::{self, Checkers, Fact, FactKind, LifeKey, Phase, RecordFact, Rules, Violation, WriteFact};
 use crate::node::{Epochs, NodeEvent, NodeObserver};
 
@@ -130,15 +130,15 @@ impl Chronicle {
             if !key.starts_with(keys::VOLUMES) {
                 continue;
             }
-            if let Ok(glance) = serde_json::from_slice::<Glance<'_>>(value) {
-                self.hear_record(glance);
+            if let Ok(record) = serde_json::from_slice::<CommittedRecord<'_>>(value) {
+                self.hear_record(record);
             }
         }
     }
 
-    fn hear_record(&self, glance: Glance<'_>) {
-        let last = glance.fencing.steps.0.clone();
-        let Some(fact) = glance.fact() else { return };
+    fn hear_record(&self, record: CommittedRecord<'_>) {
+        let last = record.fencing.steps.0.clone();
+        let Some(fact) = record.fact() else { return };
         if let Some(step) = last {
             self.count(Topic::Step, shape_of(&step.what));
             self.note(&step.node, || format!("writes ahead: {}", step.what));

@@ -14,9 +14,9 @@ use hpe3par_emulator::server::RunningEmulator;
 use serde::{Deserialize, Serialize};
 
 use super::clock::SharedClock;
+use super::fact_log::FactLog;
 use super::machine::until_nobody_holds_the_other_end;
 use super::san::SanServer;
-use super::told::Teller;
 use crate::checks::{Fact, FactKind};
 use crate::cluster::configuration::{ARRAY_PASSWORD, ARRAY_USER};
 use crate::cluster::witness::{export_fact, write_fact};
@@ -72,9 +72,9 @@ pub async fn run(plan: &Path, stop: impl Future<Output = ()>) -> Result<()> {
     let config = ArrayConfig { session_idle: SESSION_IDLE, ..ArrayConfig::default() };
     let array = Emulator::builder().array(config).account(ARRAY_USER, ARRAY_PASSWORD.to_owned().into()).seed(plan.seed);
     let array = array.wsapi(any).ssh(any).control(any).start().await.context("starting the array")?;
-    let teller = Teller::into_file(&plan.facts, plan.clock)?;
+    let fact_log = FactLog::append_to(&plan.facts, plan.clock)?;
     let san = SanServer::start(plan.address, array.handle().clone(), Duration::ZERO..=SETTLING, plan.seed).await?;
-    let recorder = tokio::spawn(record(array.handle().clone(), teller, plan.clock));
+    let recorder = tokio::spawn(record(array.handle().clone(), fact_log, plan.clock));
     let finisher = tokio::spawn(finish_partial_removals(array.handle().clone()));
     announce(&array, &san)?;
     tokio::select! {
@@ -99,19 +99,19 @@ fn announce(array: &RunningEmulator, san: &SanServer) -> Result<()> {
     };
     let line = serde_json::to_string(&ready)?;
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{line}").and_then(|()| out.flush()).context("telling that the array is up")
+    writeln!(out, "{line}").and_then(|()| out.flush()).context("open that the array is up")
 }
 
 /// How often the ledger is looked at when there is no event.
 const LOOK: Duration = Duration::from_millis(100);
 
 /// What the array did, written down as facts on the soak's clock.
-async fn record(array: Emulator, teller: Teller, clock: SharedClock) {
+async fn record(array: Emulator, fact_log: FactLog, clock: SharedClock) {
     let mut seen = Seen::default();
     let offset = offset(&array, clock);
     loop {
         for fact in seen.news(&array) {
-            teller.tell_at(fact.at + offset, fact.kind);
+            fact_log.log_at(fact.at + offset, fact.kind);
         }
         // A look without news is as good as one with news.
         let _ = tokio::time::timeout(LOOK, array.event_after(seen.event)).await;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail, ensure};
 use tokio::time::{Instant, sleep};
 
-use super::cast::{Cast, ORDER};
+use super::deployment::{Deployment, ORDER};
 use super::machine::{AppReport, Order, Report};
 use super::workload::{Engines, Mounted, Volume};
 
@@ -73,22 +73,22 @@ struct Holder {
 /// # Errors
 /// When something fails that has to succeed.
 pub async fn play(engines: &Arc<Engines>) -> Result<Restored> {
-    let cast = Arc::clone(&engines.site().cast);
-    let last = cast.workers.len().saturating_sub(1);
+    let deployment = Arc::clone(&engines.site().deployment);
+    let last = deployment.workers.len().saturating_sub(1);
     let volume = engines.create(0, "restored", 1).await.context("creating a volume")?;
     let first = hold(engines, &volume, 0).await?;
-    let (old, new) = (cast.directory().join("backup"), cast.directory().join("newer"));
-    cast.members.back_up(&old).await?;
+    let (old, new) = (deployment.directory().join("backup"), deployment.directory().join("newer"));
+    deployment.members.back_up(&old).await?;
     let owner = hold(engines, &volume, 1).await.context("taking the volume over after the backup")?;
     let_go(engines, &volume, &first).await?;
     sleep(WRITES).await;
-    cast.members.back_up(&new).await?;
+    deployment.members.back_up(&new).await?;
     let before = progress(engines, &owner).await?;
-    cast.members.put_back(&old).await?;
+    deployment.members.put_back(&old).await?;
     let (refused, granted) = ask_elsewhere(engines, &volume, [0, last]).await;
     let after = progress(engines, &owner).await?;
-    let noticed_by = who_noticed(&cast)?;
-    cast.members.put_back(&new).await?;
+    let noticed_by = who_noticed(&deployment)?;
+    deployment.members.put_back(&new).await?;
     let back = Instant::now();
     let_go(engines, &volume, &owner).await?;
     let auditor = hold(engines, &volume, last).await.context("mounting the volume after the newer state was back")?;
@@ -150,9 +150,9 @@ async fn ask_elsewhere(engines: &Engines, volume: &Volume, workers: [usize; 2]) 
     (refused, granted)
 }
 
-fn who_noticed(cast: &Cast) -> Result<Vec<String>> {
+fn who_noticed(deployment: &Deployment) -> Result<Vec<String>> {
     let mut who = Vec::new();
-    for worker in &cast.workers {
+    for worker in &deployment.workers {
         if says(worker.log(), NOTICED)? {
             who.push(worker.name().to_owned());
         }

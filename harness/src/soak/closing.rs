@@ -10,7 +10,7 @@ use hpe3par_docker_plugin::volume::record::{Ownership, VolumeRecord};
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
-use super::cast::{Cast, ORDER};
+use super::deployment::{Deployment, ORDER};
 use super::workload::{Engines, Volume};
 use crate::checks::{Invariant, Violation};
 use crate::cluster::witness::node_name;
@@ -46,17 +46,17 @@ pub struct Closing {
 ///
 /// # Errors
 /// When somebody does not come back.
-pub async fn heal(cast: &Cast) -> Result<()> {
-    cast.members.heal().await.context("healing etcd")?;
-    cast.array.lock().await.heal().await.context("healing the array")?;
-    futures::future::try_join_all(cast.workers.iter().map(|worker| worker.heal(&cast.teller))).await?;
+pub async fn heal(deployment: &Deployment) -> Result<()> {
+    deployment.members.heal().await.context("healing etcd")?;
+    deployment.array.lock().await.heal().await.context("healing the array")?;
+    futures::future::try_join_all(deployment.workers.iter().map(|worker| worker.heal(&deployment.fact_log))).await?;
     Ok(())
 }
 
 /// Demands that everything is well again, counted from `healed`.
 pub async fn demand(engines: &Arc<Engines>, healed: Instant) -> Closing {
     let mut closing = Closing::default();
-    let now = || engines.site().cast.clock.now();
+    let now = || engines.site().deployment.clock.now();
     engines.end_orphans().await;
     pay_debts(engines).await;
     let audits = engines.known_volumes().into_iter().enumerate().map(|(number, volume)| {
@@ -72,7 +72,7 @@ pub async fn demand(engines: &Arc<Engines>, healed: Instant) -> Closing {
     let begun = Instant::now();
     remove_all(engines).await;
     loop {
-        closing.leaks = remains(&engines.site().cast).await.unwrap_or_else(|error| vec![format!("{error:#}")]);
+        closing.leaks = remains(&engines.site().deployment).await.unwrap_or_else(|error| vec![format!("{error:#}")]);
         if closing.leaks.is_empty() {
             closing.clean_in = Some(begun.elapsed());
             return closing;
@@ -101,11 +101,11 @@ async fn pay_debts(engines: &Arc<Engines>) {
 }
 
 async fn reference_left(engines: &Engines) -> Option<(usize, Volume, String)> {
-    let records = engines.site().cast.records().await.ok()?;
+    let records = engines.site().deployment.records().await.ok()?;
     records.iter().find_map(|record| {
         let (node, info) = record.path_info.iter().find(|(_, info)| !info.mount_ids.is_empty())?;
         let name = node_name(node.as_str());
-        let worker = engines.site().cast.workers.iter().position(|worker| worker.name() == name)?;
+        let worker = engines.site().deployment.workers.iter().position(|worker| worker.name() == name)?;
         let volume = Volume { name: record.display_name.to_string(), wwn: record.wwn.clone()?, delay: 1 };
         Some((worker, volume, info.mount_ids.first()?.clone()))
     })
@@ -113,7 +113,7 @@ async fn reference_left(engines: &Engines) -> Option<(usize, Volume, String)> {
 
 /// Mounts a volume on some worker, writes, syncs, and unmounts. The mount reads the whole log; the history is judged for it.
 async fn audit(engines: &Engines, volume: &Volume, number: usize, healed: Instant) -> Result<(), String> {
-    let workers = engines.site().cast.workers.len();
+    let workers = engines.site().deployment.workers.len();
     let mut worker = number % workers.max(1);
     let id = engines.new_mount_id();
     let mounted = loop {
@@ -178,7 +178,7 @@ async fn write_something(engines: &Engines, worker: usize, dir: std::path::PathB
 async fn remove_all(engines: &Engines) {
     for volume in engines.known_volumes() {
         for attempt in 0..TRIES {
-            let workers = engines.site().cast.workers.len().max(1);
+            let workers = engines.site().deployment.workers.len().max(1);
             if engines.remove(attempt % workers, &volume).await.is_ok() {
                 break;
             }
@@ -188,20 +188,20 @@ async fn remove_all(engines: &Engines) {
 }
 
 /// Everything that should not be there any more, in words.
-async fn remains(cast: &Cast) -> Result<Vec<String>> {
+async fn remains(deployment: &Deployment) -> Result<Vec<String>> {
     let mut left = Vec::new();
-    let state = cast.array.lock().await.state().await.context("asking the array")?;
+    let state = deployment.array.lock().await.state().await.context("asking the array")?;
     left.extend(names(&state, "volumes").map(|name| format!("volume {name} on the array")));
     left.extend(names(&state, "vluns").map(|name| format!("an export of {name} on the array")));
-    for record in cast.records().await? {
+    for record in deployment.records().await? {
         left.push(format!("a record: {}", unfinished(&record)));
     }
     for prefix in [keys::VOLUME_NAMES, "/takeovers/"] {
-        let (entries, _) = cast.store.list(prefix).await.context("reading etcd")?;
+        let (entries, _) = deployment.store.list(prefix).await.context("reading etcd")?;
         let kept = entries.iter().filter(|entry| !entry.key.contains("/recent/"));
         left.extend(kept.map(|entry| format!("the key {} in etcd", entry.key)));
     }
-    for worker in &cast.workers {
+    for worker in &deployment.workers {
         let status = worker.console().status(ORDER).await.with_context(|| format!("asking {}", worker.name()))?;
         if !status.leftovers.is_empty() {
             left.push(format!("in the kernel of {}: {}", worker.name(), status.leftovers));

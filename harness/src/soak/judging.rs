@@ -7,8 +7,8 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use hpe3par_docker_plugin::store::MetadataStore as _;
 
-use super::cast::Cast;
-use super::told::read_all;
+use super::deployment::Deployment;
+use super::fact_log::read_all;
 use crate::checks::{ExportRule, Fact, FactKind, Invariant, LifeKey, Rules, Violation, check, scan_for_secrets};
 use crate::cluster::configuration::ARRAY_PASSWORD;
 use crate::cluster::panics;
@@ -18,17 +18,17 @@ use crate::node::NodeEvent;
 ///
 /// # Errors
 /// When a file cannot be read.
-pub fn history(cast: &Cast) -> Result<Vec<Fact>> {
-    read_all(&cast.fact_files())
+pub fn history(deployment: &Deployment) -> Result<Vec<Fact>> {
+    read_all(&deployment.fact_files())
 }
 
 /// What the checkers find in a history.
 #[must_use]
-pub fn judge(cast: &Cast, history: &[Fact], one_host: bool) -> Vec<Violation> {
+pub fn judge(deployment: &Deployment, history: &[Fact], one_host: bool) -> Vec<Violation> {
     let of = |name: &str| (name.to_owned(), name.to_owned());
     let rules = Rules {
         exports: if one_host { ExportRule::Strict } else { ExportRule::OneWriter },
-        node_of_host: cast.workers.iter().map(|worker| of(worker.name())).collect::<BTreeMap<_, _>>(),
+        node_of_host: deployment.workers.iter().map(|worker| of(worker.name())).collect::<BTreeMap<_, _>>(),
         ..Rules::default()
     };
     check(&mounts_that_took_effect(history), &rules)
@@ -53,9 +53,9 @@ fn mounts_that_took_effect(history: &[Fact]) -> Vec<Fact> {
 ///
 /// # Errors
 /// When a log cannot be read.
-pub fn panics(cast: &Cast) -> Result<Vec<Violation>> {
+pub fn panics(deployment: &Deployment) -> Result<Vec<Violation>> {
     let mut found = Vec::new();
-    for (name, path) in logs(cast) {
+    for (name, path) in logs(deployment) {
         let text = read(&path)?;
         let panicked = |line: &&str| line.starts_with(panics::MARK) || line.contains("' panicked at ");
         for line in text.lines().filter(panicked).take(3) {
@@ -70,29 +70,29 @@ pub fn panics(cast: &Cast) -> Result<Vec<Violation>> {
 ///
 /// # Errors
 /// When something cannot be read.
-pub async fn secrets(cast: &Cast) -> Result<Vec<Violation>> {
+pub async fn secrets(deployment: &Deployment) -> Result<Vec<Violation>> {
     let mut found = Vec::new();
-    let (entries, _) = cast.store.list("/").await.context("reading etcd")?;
+    let (entries, _) = deployment.store.list("/").await.context("reading etcd")?;
     for entry in entries {
         let value = String::from_utf8_lossy(&entry.value).into_owned();
         found.extend(scan_for_secrets(&[(&entry.key, &value)], &[ARRAY_PASSWORD]));
     }
-    let facts = cast.fact_files().into_iter().map(|path| (path.display().to_string(), path));
-    for (name, path) in logs(cast).into_iter().chain(facts) {
+    let facts = deployment.fact_files().into_iter().map(|path| (path.display().to_string(), path));
+    for (name, path) in logs(deployment).into_iter().chain(facts) {
         found.extend(scan_for_secrets(&[(&name, &read(&path)?)], &[ARRAY_PASSWORD]));
     }
     Ok(found)
 }
 
-fn logs(cast: &Cast) -> Vec<(String, PathBuf)> {
-    let of_workers = cast.workers.iter().flat_map(|worker| {
+fn logs(deployment: &Deployment) -> Vec<(String, PathBuf)> {
+    let of_workers = deployment.workers.iter().flat_map(|worker| {
         let name = worker.name();
         [
             (format!("the log of the plugin on {name}"), worker.log().to_owned()),
             (format!("the stderr of {name}"), worker.directory().join("stderr")),
         ]
     });
-    let array = ("the stderr of the array".to_owned(), cast.directory().join("array.stderr"));
+    let array = ("the stderr of the array".to_owned(), deployment.directory().join("array.stderr"));
     of_workers.chain([array]).filter(|(_, path)| path.exists()).collect()
 }
 

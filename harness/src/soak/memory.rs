@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::time::sleep;
 
-use super::cast::{Cast, resident_bytes};
+use super::deployment::{Deployment, resident_bytes};
 
 /// How often it is looked at.
 const LOOK: Duration = Duration::from_secs(2);
@@ -58,11 +58,11 @@ pub struct Resident {
 
 impl Memory {
     /// Looks until dropped.
-    pub async fn watch(self: Arc<Self>, cast: Arc<Cast>) {
+    pub async fn watch(self: Arc<Self>, deployment: Arc<Deployment>) {
         loop {
-            for (name, pid) in cast.processes().await {
+            for (name, pid) in deployment.processes().await {
                 if let Some(bytes) = resident_bytes(pid) {
-                    self.note(&name, pid, Look { at: cast.clock.now(), bytes });
+                    self.note(&name, pid, Look { at: deployment.clock.now(), bytes });
                 }
             }
             sleep(LOOK).await;

@@ -5,9 +5,10 @@
 
 pub mod array_process;
 pub mod backup;
-pub mod cast;
 pub mod clock;
 pub mod closing;
+pub mod deployment;
+pub mod fact_log;
 pub mod figures;
 pub mod judging;
 pub mod machine;
@@ -17,6 +18,5 @@ pub mod page;
 pub mod report;
 pub mod run;
 pub mod san;
-pub mod told;
 pub mod watching;
 pub mod workload;

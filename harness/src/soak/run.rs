@@ -11,8 +11,8 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
 use super::backup;
-use super::cast::{Cast, CastPlan, exists};
 use super::closing::{self, Closing, LAST_CHANGES};
+use super::deployment::{Deployment, DeploymentPlan, exists};
 use super::figures::Figures;
 use super::judging;
 use super::memory::{Memory, Resident};
@@ -78,42 +78,46 @@ pub struct Progress {
     pub running: usize,
 }
 
-/// Runs a soak; `tell` hears every two seconds how it is going.
+/// Runs a soak; `on_progress` hears every two seconds how it is going.
 ///
 /// # Errors
 /// When something does not start or cannot be read. What the plugin does wrong is no error but in the report.
-pub async fn run(plan: &SoakPlan, tell: impl Fn(Progress)) -> Result<SoakReport> {
-    let cast_plan =
-        CastPlan { workers: plan.workers, seed: plan.seed, settings: plan.settings(), mutant: plan.mutant.clone() };
-    let cast = Arc::new(Cast::start(&cast_plan).await?);
+pub async fn run(plan: &SoakPlan, on_progress: impl Fn(Progress)) -> Result<SoakReport> {
+    let deployment_plan = DeploymentPlan {
+        workers: plan.workers,
+        seed: plan.seed,
+        settings: plan.settings(),
+        mutant: plan.mutant.clone(),
+    };
+    let deployment = Arc::new(Deployment::start(&deployment_plan).await?);
     let (figures, faults) = (Arc::new(Figures::default()), Arc::new(FaultLog::default()));
     let site = Site {
-        cast: Arc::clone(&cast),
+        deployment: Arc::clone(&deployment),
         faults: Arc::clone(&faults),
         figures: Arc::clone(&figures),
         ending: Arc::new(AtomicBool::new(false)),
     };
     let (memory, watching) = (Arc::new(Memory::default()), Arc::new(Watching::default()));
     let mut tasks = JoinSet::new();
-    tasks.spawn(Arc::clone(&memory).watch(Arc::clone(&cast)));
-    tasks.spawn(Arc::clone(&watching).follow(Arc::clone(&cast)));
+    tasks.spawn(Arc::clone(&memory).watch(Arc::clone(&deployment)));
+    tasks.spawn(Arc::clone(&watching).follow(Arc::clone(&deployment)));
     let engines = Arc::new(Engines::new(site.clone(), plan.seed));
-    let closing = load(plan, &engines, &site, &tell).await?;
+    let closing = load(plan, &engines, &site, &on_progress).await?;
     tasks.shutdown().await;
-    let mut report = judge(plan, &cast, &figures, &faults, closing).await?;
+    let mut report = judge(plan, &deployment, &figures, &faults, closing).await?;
     report.memory = memory.residents();
     report.violations.extend(report.memory.iter().filter_map(growth));
     if report.is_clean() && !plan.without_backup {
         last_scene(&mut report, &engines, plan.one_host).await?;
     }
     drop((engines, site));
-    let mut cast = Arc::into_inner(cast).context("somebody still works with the cast")?;
+    let mut deployment = Arc::into_inner(deployment).context("somebody still works with the deployment")?;
     if plan.keep || !report.is_clean() {
-        cast.keep_files();
-        report.files = Some(cast.directory().display().to_string());
-        write_down(&cast, &report, watching.names())?;
+        deployment.keep_files();
+        report.files = Some(deployment.directory().display().to_string());
+        write_down(&deployment, &report, watching.names())?;
     }
-    report.violations.extend(end(cast).await);
+    report.violations.extend(end(deployment).await);
     Ok(report)
 }
 
@@ -127,9 +131,9 @@ fn growth(resident: &Resident) -> Option<Violation> {
 
 /// etcd is put back to a backup. Its records then go back too, so they are no part of what is judged.
 async fn last_scene(report: &mut SoakReport, engines: &Arc<Engines>, one_host: bool) -> Result<()> {
-    let cast = Arc::clone(&engines.site().cast);
-    let since = cast.clock.now();
-    let broken = |words: String| Violation::new(Invariant::C13OldStoreNoticed, cast.clock.now(), words);
+    let deployment = Arc::clone(&engines.site().deployment);
+    let since = deployment.clock.now();
+    let broken = |words: String| Violation::new(Invariant::C13OldStoreNoticed, deployment.clock.now(), words);
     match backup::play(engines).await {
         Ok(restored) => {
             report.restored = Some(restored.to_string());
@@ -139,18 +143,23 @@ async fn last_scene(report: &mut SoakReport, engines: &Arc<Engines>, one_host: b
         }
         Err(error) => report.violations.push(broken(format!("{error:#}"))),
     }
-    let history: Vec<Fact> = judging::history(&cast)?
+    let history: Vec<Fact> = judging::history(&deployment)?
         .into_iter()
         .filter(|fact| fact.at >= since && !matches!(fact.kind, FactKind::Record(_)))
         .collect();
-    report.violations.extend(judging::judge(&cast, &history, one_host));
+    report.violations.extend(judging::judge(&deployment, &history, one_host));
     Ok(())
 }
 
 /// Load and faults, then the closing.
-async fn load(plan: &SoakPlan, engines: &Arc<Engines>, site: &Site, tell: &impl Fn(Progress)) -> Result<Closing> {
+async fn load(
+    plan: &SoakPlan,
+    engines: &Arc<Engines>,
+    site: &Site,
+    on_progress: &impl Fn(Progress),
+) -> Result<Closing> {
     let begun = Instant::now();
-    let nemesis = Arc::new(Nemesis::of(&site.cast, &site.faults, &site.figures));
+    let nemesis = Arc::new(Nemesis::of(&site.deployment, &site.faults, &site.figures));
     let (mut work, mut probes) = (JoinSet::new(), JoinSet::new());
     for number in 0..plan.volumes {
         work.spawn(Orchestrator::new(engines, number, plan.seed).run());
@@ -159,11 +168,11 @@ async fn load(plan: &SoakPlan, engines: &Arc<Engines>, site: &Site, tell: &impl 
     probes.spawn(reap(Arc::clone(engines)));
     let mut misfortune = tokio::spawn(nemesis.run(plan.faults()));
     while begun.elapsed() < plan.length {
-        tell(progress(begun, site));
+        on_progress(progress(begun, site));
         tokio::time::sleep(Duration::from_secs(2).min(plan.length.saturating_sub(begun.elapsed()))).await;
     }
     (&mut misfortune).await.context("the nemesis panicked")?;
-    closing::heal(&site.cast).await?;
+    closing::heal(&site.deployment).await?;
     let healed = Instant::now();
     site.ending.store(true, Ordering::SeqCst);
     let late = timeout(LAST_CHANGES, async { while work.join_next().await.is_some() {} }).await.is_err();
@@ -172,7 +181,7 @@ async fn load(plan: &SoakPlan, engines: &Arc<Engines>, site: &Site, tell: &impl 
     let mut closing = closing::demand(engines, healed).await;
     if late {
         let words = format!("not every request was answered within {LAST_CHANGES:?} after the last fault");
-        closing.violations.push(Violation::new(Invariant::L1Liveness, site.cast.clock.now(), words));
+        closing.violations.push(Violation::new(Invariant::L1Liveness, site.deployment.clock.now(), words));
     }
     Ok(closing)
 }
@@ -189,15 +198,15 @@ fn progress(begun: Instant, site: &Site) -> Progress {
 
 async fn judge(
     plan: &SoakPlan,
-    cast: &Cast,
+    deployment: &Deployment,
     figures: &Figures,
     faults: &FaultLog,
     closing: Closing,
 ) -> Result<SoakReport> {
-    let history = judging::history(cast)?;
-    let mut violations = judging::judge(cast, &history, plan.one_host);
-    violations.extend(judging::panics(cast)?);
-    violations.extend(judging::secrets(cast).await?);
+    let history = judging::history(deployment)?;
+    let mut violations = judging::judge(deployment, &history, plan.one_host);
+    violations.extend(judging::panics(deployment)?);
+    violations.extend(judging::secrets(deployment).await?);
     violations.extend(closing.violations);
     Ok(SoakReport {
         seed: plan.seed,
@@ -221,13 +230,13 @@ async fn judge(
 }
 
 /// The time line as text, and a page of what happened around the first violation.
-fn write_down(cast: &Cast, report: &SoakReport, names: BTreeMap<Wwn, String>) -> Result<()> {
-    let history = judging::history(cast)?;
+fn write_down(deployment: &Deployment, report: &SoakReport, names: BTreeMap<Wwn, String>) -> Result<()> {
+    let history = judging::history(deployment)?;
     let lines: Vec<String> = history.iter().map(ToString::to_string).collect();
-    std::fs::write(cast.directory().join("timeline"), lines.join("\n")).context("writing the time line")?;
+    std::fs::write(deployment.directory().join("timeline"), lines.join("\n")).context("writing the time line")?;
     let title = format!("soak, seed {}", report.seed);
-    let nodes = cast.workers.iter().map(|worker| worker.name().to_owned()).collect();
-    page::write(cast.directory(), &title, nodes, names, &history, &report.violations).map(drop)
+    let nodes = deployment.workers.iter().map(|worker| worker.name().to_owned()).collect();
+    page::write(deployment.directory(), &title, nodes, names, &history, &report.violations).map(drop)
 }
 
 /// Epochs that began while the epoch before still had another owner.
@@ -256,18 +265,18 @@ fn writes(history: &[Fact]) -> [u64; 2] {
 }
 
 /// Ends every process in good order; what does not end so is a leak.
-async fn end(cast: Cast) -> Vec<Violation> {
+async fn end(deployment: Deployment) -> Vec<Violation> {
     let mut words = Vec::new();
-    let processes = cast.processes().await;
-    for worker in &cast.workers {
+    let processes = deployment.processes().await;
+    for worker in &deployment.workers {
         if let Err(error) = worker.shut_down(ENDS).await {
             words.push(format!("{} did not end in good order: {error:#}", worker.name()));
         }
     }
-    if !cast.array.lock().await.shut_down(ENDS).await {
+    if !deployment.array.lock().await.shut_down(ENDS).await {
         words.push("the array did not end in good order".to_owned());
     }
-    drop(cast);
+    drop(deployment);
     let left = processes.into_iter().filter(|(_, pid)| exists(*pid));
     words.extend(left.map(|(name, pid)| format!("the process {pid} of {name} is still there")));
     words.into_iter().map(|words| Violation::new(Invariant::C9NoLeak, Duration::ZERO, words)).collect()

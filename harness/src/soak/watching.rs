@@ -10,8 +10,8 @@ use hpe3par_docker_plugin::store::{Entry, MetadataStore as _, Revision, StoreErr
 use hpe3par_docker_plugin::volume::record::VolumeRecord;
 use tokio::time::sleep;
 
-use super::cast::Cast;
-use super::told::Teller;
+use super::deployment::Deployment;
+use super::fact_log::FactLog;
 
 /// Pause before a watch that broke is begun again.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -24,33 +24,33 @@ pub struct Watching {
 
 impl Watching {
     /// Follows the records until dropped.
-    pub async fn follow(self: Arc<Self>, cast: Arc<Cast>) {
-        let (store, teller) = (&cast.store, &cast.teller);
+    pub async fn follow(self: Arc<Self>, deployment: Arc<Deployment>) {
+        let (store, fact_log) = (&deployment.store, &deployment.fact_log);
         loop {
             // The watch goes on from the list; what was written in between is in neither only if etcd forgot it.
             if let Ok((entries, revision)) = store.list(keys::VOLUMES).await {
-                entries.iter().for_each(|entry| self.tell(entry, teller));
-                let _ = self.watch(store, teller, revision).await;
+                entries.iter().for_each(|entry| self.log(entry, fact_log));
+                let _ = self.watch(store, fact_log, revision).await;
             }
             sleep(PAUSE).await;
         }
     }
 
-    async fn watch(&self, store: &EtcdStore, teller: &Teller, after: Revision) -> Result<(), StoreError> {
+    async fn watch(&self, store: &EtcdStore, fact_log: &FactLog, after: Revision) -> Result<(), StoreError> {
         let mut watch = store.watch(keys::VOLUMES, after).await?;
         loop {
             if let WatchEvent::Put(entry) = watch.next().await? {
-                self.tell(&entry, teller);
+                self.log(&entry, fact_log);
             }
         }
     }
 
-    fn tell(&self, entry: &Entry, teller: &Teller) {
+    fn log(&self, entry: &Entry, fact_log: &FactLog) {
         let Ok(record) = VolumeRecord::from_json(&entry.key, &entry.value) else { return };
         if let Some(wwn) = &record.wwn {
             self.lock().insert(wwn.clone(), record.display_name.to_string());
         }
-        teller.tell_record(&record, entry.modified);
+        fact_log.log_record(&record, entry.modified);
     }
 
     /// Docker names of all volumes that ever had a record.

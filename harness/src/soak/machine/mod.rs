@@ -6,7 +6,7 @@
 
 mod application;
 mod console;
-mod desk;
+mod console_server;
 mod process;
 
 pub use application::AppReport;

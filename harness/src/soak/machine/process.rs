@@ -14,13 +14,13 @@ use tokio::io::AsyncReadExt as _;
 use tokio::net::UnixListener;
 use tokio::runtime::Handle;
 
-use super::desk::Desk;
+use super::console_server::ConsoleServer;
 use crate::cluster::lab::{OnThisRuntime, defects};
 use crate::cluster::log_buffer::LogBuffer;
 use crate::node::{MachineIdentity, NodeOptions, NodeWorld, SimulatedNode};
 use crate::soak::clock::SharedClock;
+use crate::soak::fact_log::FactLog;
 use crate::soak::san::TcpFabric;
-use crate::soak::told::Teller;
 
 /// After how long without an answer a command to the array counts as lost with its session.
 const SAN_PATIENCE: Duration = Duration::from_secs(3);
@@ -62,35 +62,35 @@ pub async fn run(plan: &Path, stop: impl Future<Output = ()>) -> Result<()> {
     let text = std::fs::read_to_string(plan).with_context(|| format!("reading {}", plan.display()))?;
     let plan: MachinePlan = serde_json::from_str(&text).with_context(|| format!("reading {}", plan.display()))?;
     crate::cluster::install_tls_provider();
-    let desk = Arc::new(set_up(plan.clone())?);
+    let console = Arc::new(set_up(plan.clone())?);
     // A machine that lost power leaves its socket behind.
     let _ = std::fs::remove_file(&plan.console);
     let listener = UnixListener::bind(&plan.console).context("opening the console")?;
-    tokio::spawn(Arc::clone(&desk).serve(listener));
-    desk.start_plugin().await?;
+    tokio::spawn(Arc::clone(&console).serve(listener));
+    console.start_plugin().await?;
     announce()?;
     tokio::select! {
         biased;
-        () = desk.down.notified() => {}
+        () = console.down.notified() => {}
         () = stop => {}
         () = until_nobody_holds_the_other_end() => {}
     }
     Ok(())
 }
 
-fn set_up(plan: MachinePlan) -> Result<Desk> {
-    let teller = Arc::new(Teller::into_file(&plan.facts, plan.clock)?);
+fn set_up(plan: MachinePlan) -> Result<ConsoleServer> {
+    let fact_log = Arc::new(FactLog::append_to(&plan.facts, plan.clock)?);
     let log = LogBuffer::in_file(&plan.log).with_context(|| format!("opening {}", plan.log.display()))?;
     let mutant = plan.mutant.as_deref().map(Mutant::from_str).transpose().map_err(|error| anyhow!(error))?;
     let world = NodeWorld {
         fabric: Arc::new(TcpFabric::to(plan.san, SAN_PATIENCE, Handle::current())),
         tasks: Arc::new(OnThisRuntime(Handle::current())),
-        observer: teller.clone(),
-        epochs: teller.clone(),
+        observer: fact_log.clone(),
+        epochs: fact_log.clone(),
     };
     let identity = MachineIdentity { first_boot: plan.boot, ..MachineIdentity::named(&plan.name) };
     let node = SimulatedNode::new(identity, habits(plan.seed), world);
-    Ok(Desk::new(plan, node, teller, log, defects(mutant)?))
+    Ok(ConsoleServer::new(plan, node, fact_log, log, defects(mutant)?))
 }
 
 /// What takes long on a real node is cut to what a soak can wait for.
@@ -112,7 +112,7 @@ fn habits(seed: u64) -> NodeOptions {
 /// The line whoever started it waits for.
 fn announce() -> Result<()> {
     let mut out = std::io::stdout().lock();
-    writeln!(out, r#"{{"event":"ready"}}"#).and_then(|()| out.flush()).context("telling that the machine is up")
+    writeln!(out, r#"{{"event":"ready"}}"#).and_then(|()| out.flush()).context("open that the machine is up")
 }
 
 /// Ends when stdin ends: whoever started this process is gone.

@@ -12,7 +12,7 @@ use super::log::FaultLog;
 use super::plan::Planned;
 use crate::checks::FactKind;
 use crate::cluster::link::Condition;
-use crate::soak::cast::{Cast, MEMBERS, Network};
+use crate::soak::deployment::{Deployment, MEMBERS, Network};
 use crate::soak::figures::{Figures, Measure};
 
 /// How much later each piece of a slow link comes.
@@ -22,18 +22,18 @@ const GO: Duration = Duration::from_millis(60);
 /// Then it stands for this long.
 const STAND: Duration = Duration::from_millis(180);
 
-/// Does to a cast what was planned.
+/// Does to a deployment what was planned.
 pub struct Nemesis {
-    cast: Arc<Cast>,
+    deployment: Arc<Deployment>,
     log: Arc<FaultLog>,
     figures: Arc<Figures>,
 }
 
 impl Nemesis {
-    /// A nemesis of this cast.
+    /// A nemesis of this deployment.
     #[must_use]
-    pub fn of(cast: &Arc<Cast>, log: &Arc<FaultLog>, figures: &Arc<Figures>) -> Self {
-        Self { cast: Arc::clone(cast), log: Arc::clone(log), figures: Arc::clone(figures) }
+    pub fn of(deployment: &Arc<Deployment>, log: &Arc<FaultLog>, figures: &Arc<Figures>) -> Self {
+        Self { deployment: Arc::clone(deployment), log: Arc::clone(log), figures: Arc::clone(figures) }
     }
 
     /// Carries the whole plan out; returns when the last fault is over.
@@ -52,16 +52,16 @@ impl Nemesis {
 
     async fn one(&self, planned: Planned) {
         let Planned { fault, lasts, .. } = planned;
-        let number = self.log.begin(fault.clone(), self.cast.clock.now());
+        let number = self.log.begin(fault.clone(), self.deployment.clock.now());
         let (who, what) = (fault.hits(), fault.kind());
-        self.cast.teller.tell(FactKind::FaultBegan { who: who.clone(), what: what.clone(), lasts: None });
+        self.deployment.fact_log.log(FactKind::FaultBegan { who: who.clone(), what: what.clone(), lasts: None });
         if let Err(error) = self.carry_out(&fault, lasts).await {
             let note = format!("{fault} could not be carried out: {error:#}");
-            self.cast.teller.tell(FactKind::Note { who: "nemesis".to_owned(), what: note });
+            self.deployment.fact_log.log(FactKind::Note { who: "nemesis".to_owned(), what: note });
             self.figures.count("nemesis", "could not be carried out");
         }
-        self.log.end(number, self.cast.clock.now());
-        self.cast.teller.tell(FactKind::FaultEnded { who, what });
+        self.log.end(number, self.deployment.clock.now());
+        self.deployment.fact_log.log(FactKind::FaultEnded { who, what });
     }
 
     /// From its beginning to its end.
@@ -76,59 +76,59 @@ impl Nemesis {
             }
             Fault::MajorityAway => self.majority_away(lasts).await,
             Fault::CutPeers(member) => {
-                self.cast.members.cut_from_peers(*member, Condition::Cut);
+                self.deployment.members.cut_from_peers(*member, Condition::Cut);
                 sleep(lasts).await;
-                self.cast.members.cut_from_peers(*member, Condition::Up);
+                self.deployment.members.cut_from_peers(*member, Condition::Up);
                 Ok(())
             }
-            Fault::Compact => self.cast.members.compact().await,
+            Fault::Compact => self.deployment.members.compact().await,
             Fault::LoseWatch(worker) => self.lose_watch(*worker, lasts).await,
             Fault::Links(worker, network, how) => self.links(*worker, &[*network], *how, lasts).await,
             Fault::ManagementAway(worker) => self.links(*worker, &Network::MANAGEMENT, How::Cut, lasts).await,
             Fault::FrontEnds(fronts) => {
                 for front in fronts {
-                    self.cast.array.lock().await.front_end(*front, true).await?;
+                    self.deployment.array.lock().await.front_end(*front, true).await?;
                 }
                 sleep(lasts).await;
                 for front in fronts {
-                    self.cast.array.lock().await.front_end(*front, false).await?;
+                    self.deployment.array.lock().await.front_end(*front, false).await?;
                 }
                 Ok(())
             }
             Fault::Array(trouble) => {
                 let mut numbers = Vec::new();
                 for rule in trouble.rules() {
-                    numbers.push(self.cast.array.lock().await.add_fault(&rule).await?);
+                    numbers.push(self.deployment.array.lock().await.add_fault(&rule).await?);
                 }
                 sleep(lasts).await;
                 for number in numbers {
-                    self.cast.array.lock().await.remove_fault(number).await?;
+                    self.deployment.array.lock().await.remove_fault(number).await?;
                 }
                 Ok(())
             }
-            Fault::EndSessions => self.cast.array.lock().await.end_sessions().await,
+            Fault::EndSessions => self.deployment.array.lock().await.end_sessions().await,
         }
     }
 
     async fn strike_worker(&self, fault: &Fault, number: usize, lasts: Duration) -> Result<()> {
-        let Some(worker) = self.cast.workers.get(number) else { return Ok(()) };
-        let teller = &self.cast.teller;
+        let Some(worker) = self.deployment.workers.get(number) else { return Ok(()) };
+        let fact_log = &self.deployment.fact_log;
         match fault {
             Fault::PowerCut(_) => {
-                worker.cut_power(teller).await;
+                worker.cut_power(fact_log).await;
                 sleep(lasts).await;
-                worker.switch_on(teller).await
+                worker.switch_on(fact_log).await
             }
             Fault::FreezeMachine(_) => {
-                worker.freeze(true, teller).await;
+                worker.freeze(true, fact_log).await;
                 sleep(lasts).await;
-                worker.freeze(false, teller).await;
+                worker.freeze(false, fact_log).await;
                 Ok(())
             }
             Fault::KillPlugin(_) => {
                 worker.kill_plugin().await?;
                 sleep(lasts).await;
-                let (asked, begun) = (self.cast.clock.now(), Instant::now());
+                let (asked, begun) = (self.deployment.clock.now(), Instant::now());
                 worker.start_plugin().await?;
                 let took = begun.elapsed();
                 let alone = self.log.around(asked, asked + took).iter().all(|other| other == fault);
@@ -144,7 +144,7 @@ impl Nemesis {
     }
 
     async fn strike_member(&self, fault: &Fault, victim: Victim, lasts: Duration) -> Result<()> {
-        let members = &self.cast.members;
+        let members = &self.deployment.members;
         let number = match victim {
             Victim::Number(number) => number,
             Victim::Leader => members.leader().await.unwrap_or(0),
@@ -176,27 +176,27 @@ impl Nemesis {
 
     async fn majority_away(&self, lasts: Duration) -> Result<()> {
         for number in 1..MEMBERS {
-            self.cast.members.freeze(number).await?;
+            self.deployment.members.freeze(number).await?;
         }
         sleep(lasts).await;
         for number in 1..MEMBERS {
-            self.cast.members.thaw(number).await;
+            self.deployment.members.thaw(number).await;
         }
         Ok(())
     }
 
     /// The watch breaks, something is written meanwhile, and the revisions it would go on from are gone.
     async fn lose_watch(&self, number: usize, lasts: Duration) -> Result<()> {
-        let Some(worker) = self.cast.workers.get(number) else { return Ok(()) };
+        let Some(worker) = self.deployment.workers.get(number) else { return Ok(()) };
         worker.set_links(Network::Etcd, Condition::Cut);
         sleep(lasts).await;
-        let compacted = self.cast.members.compact().await;
+        let compacted = self.deployment.members.compact().await;
         worker.set_links(Network::Etcd, Condition::Up);
         compacted
     }
 
     async fn links(&self, number: usize, networks: &[Network], how: How, lasts: Duration) -> Result<()> {
-        let Some(worker) = self.cast.workers.get(number) else { return Ok(()) };
+        let Some(worker) = self.deployment.workers.get(number) else { return Ok(()) };
         let condition = match how {
             How::Cut => Condition::Cut,
             How::Silent => Condition::BlackHole,

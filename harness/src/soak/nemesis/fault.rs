@@ -5,7 +5,7 @@ use std::fmt;
 use hpe3par_emulator::array::Channel;
 use hpe3par_emulator::faults::{FaultKind, FaultRule, Moment, Trigger};
 
-use crate::soak::cast::{FrontEnd, Network};
+use crate::soak::deployment::{FrontEnd, Network};
 
 /// A member of etcd.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

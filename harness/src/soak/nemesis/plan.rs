@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::fault::{Fault, How, Trouble, Victim};
 use crate::node::Random;
-use crate::soak::cast::{FrontEnd, MEMBERS, Network};
+use crate::soak::deployment::{FrontEnd, MEMBERS, Network};
 
 /// A storm begins this often.
 const CYCLE: Duration = Duration::from_secs(32);

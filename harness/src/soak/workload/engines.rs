@@ -11,11 +11,11 @@ use anyhow::{Context as _, Result};
 use hpe3par_docker_plugin::array::Wwn;
 use tokio::time::{Instant, sleep};
 
-use super::stay::Stay;
+use super::running_container::RunningContainer;
 use crate::checks::FactKind;
 use crate::cluster::docker_client::{CallError, Dialect};
 use crate::node::Random;
-use crate::soak::cast::{Cast, Worker};
+use crate::soak::deployment::{Deployment, Worker};
 use crate::soak::figures::{Figures, Measure, kind_of};
 use crate::soak::nemesis::{Fault, FaultLog};
 
@@ -26,7 +26,7 @@ const PAUSE: Duration = Duration::from_millis(700);
 #[derive(Clone)]
 pub struct Site {
     /// Everybody.
-    pub cast: Arc<Cast>,
+    pub deployment: Arc<Deployment>,
     /// What went wrong when.
     pub faults: Arc<FaultLog>,
     /// What is counted.
@@ -65,7 +65,7 @@ pub struct Engines {
     /// Where each volume is mounted, as far as the engines know.
     mounted: Mutex<BTreeMap<String, usize>>,
     /// Containers on machines that stood still when they were started elsewhere.
-    orphans: Mutex<Vec<(Stay, Volume)>>,
+    orphans: Mutex<Vec<(RunningContainer, Volume)>>,
     random: Mutex<Random>,
 }
 
@@ -106,7 +106,7 @@ impl Engines {
     /// # Errors
     /// When there is none.
     pub fn worker(&self, number: usize) -> Result<&Arc<Worker>> {
-        self.site.cast.workers.get(number).with_context(|| format!("there is no worker number {number}"))
+        self.site.deployment.workers.get(number).with_context(|| format!("there is no worker number {number}"))
     }
 
     /// A new mount id, as dockerd makes them or the UID of a pod.
@@ -129,7 +129,7 @@ impl Engines {
         let answer = self.worker(worker)?.client(Dialect::Dockerd).create(name, &options).await;
         self.count("create", &answer);
         answer?;
-        let record = self.site.cast.record(name).await?.context("a volume that was created has no record")?;
+        let record = self.site.deployment.record(name).await?.context("a volume that was created has no record")?;
         let volume = Volume { name: name.to_owned(), wwn: record.wwn.context("the record has no WWN")?, delay };
         self.volumes().insert(name.to_owned(), volume.clone());
         Ok(volume)
@@ -149,17 +149,18 @@ impl Engines {
     }
 
     /// A container is started elsewhere while its machine does not answer; it has to end once the machine is back.
-    pub(super) fn abandon(&self, stay: Stay, volume: &Volume) {
-        lock(&self.orphans).push((stay, volume.clone()));
+    pub(super) fn abandon(&self, running: RunningContainer, volume: &Volume) {
+        lock(&self.orphans).push((running, volume.clone()));
     }
 
     /// Ends the containers that were started elsewhere, on machines that are back. What a reboot ended has only to be unmounted.
     pub async fn end_orphans(&self) {
         let orphans = std::mem::take(&mut *lock(&self.orphans));
-        let (away, back): (Vec<_>, Vec<_>) =
-            orphans.into_iter().partition(|(stay, _)| self.worker(stay.worker).is_ok_and(|worker| worker.is_away()));
+        let (away, back): (Vec<_>, Vec<_>) = orphans
+            .into_iter()
+            .partition(|(running, _)| self.worker(running.worker).is_ok_and(|worker| worker.is_away()));
         lock(&self.orphans).extend(away);
-        futures::future::join_all(back.iter().map(|(stay, volume)| stay.end(self, volume))).await;
+        futures::future::join_all(back.iter().map(|(running, volume)| running.end(self, volume))).await;
     }
 
     /// Sends a Mount.
@@ -170,13 +171,13 @@ impl Engines {
         let Ok(target) = self.worker(worker) else { return Err(CallError::Transport("no such worker".to_owned())) };
         let (request, node) = (self.requests.fetch_add(1, Ordering::SeqCst) + 1, target.name().to_owned());
         lock(&self.sent).insert((worker, id.to_owned()), volume.clone());
-        let (teller, wwn) = (&self.site.cast.teller, volume.wwn.clone());
-        teller.tell(FactKind::MountAsked { node: node.clone(), volume: wwn.clone(), request });
-        let (asked, begun) = (self.site.cast.clock.now(), Instant::now());
+        let (fact_log, wwn) = (&self.site.deployment.fact_log, volume.wwn.clone());
+        fact_log.log(FactKind::MountAsked { node: node.clone(), volume: wwn.clone(), request });
+        let (asked, begun) = (self.site.deployment.clock.now(), Instant::now());
         let answer = target.client(dialect_of(id)).mount(&volume.name, id).await;
         let took = begun.elapsed();
         let told = answer.clone().map_err(|error| error.to_string());
-        teller.tell(FactKind::MountAnswered { node, volume: wwn, request, answer: told });
+        fact_log.log(FactKind::MountAnswered { node, volume: wwn, request, answer: told });
         self.count("mount", &answer);
         if answered(&answer) {
             self.figures().measure(Measure::AnyMount, took, self.undisturbed(worker, asked, took));
@@ -194,13 +195,13 @@ impl Engines {
                 sleep(PAUSE).await;
             }
             let (request, node) = (self.requests.fetch_add(1, Ordering::SeqCst) + 1, target.name().to_owned());
-            let (teller, wwn) = (&self.site.cast.teller, volume.wwn.clone());
-            teller.tell(FactKind::UnmountAsked { node: node.clone(), volume: wwn, request });
-            let (asked, begun) = (self.site.cast.clock.now(), Instant::now());
+            let (fact_log, wwn) = (&self.site.deployment.fact_log, volume.wwn.clone());
+            fact_log.log(FactKind::UnmountAsked { node: node.clone(), volume: wwn, request });
+            let (asked, begun) = (self.site.deployment.clock.now(), Instant::now());
             let answer = target.client(dialect_of(id)).unmount(&volume.name, id).await;
             let took = begun.elapsed();
             let told = answer.clone().map_err(|error| error.to_string());
-            teller.tell(FactKind::UnmountAnswered { node, request, answer: told });
+            fact_log.log(FactKind::UnmountAnswered { node, request, answer: told });
             self.count("unmount", &answer);
             if answered(&answer) {
                 self.figures().measure(Measure::AnyUnmount, took, self.undisturbed(worker, asked, took));

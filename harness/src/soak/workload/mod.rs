@@ -4,7 +4,7 @@
 mod engines;
 mod orchestrator;
 mod prober;
-mod stay;
+mod running_container;
 
 pub use engines::{Engines, Mounted, Site, Volume};
 pub use orchestrator::Orchestrator;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::engines::{Engines, Mounted, Volume};
-use super::stay::Stay;
+use super::running_container::RunningContainer;
 use crate::node::Random;
 use crate::soak::figures::Measure;
 use crate::soak::nemesis::Fault;
@@ -45,15 +45,15 @@ impl Orchestrator {
                 continue;
             };
             let changes = 8 + self.random.below(CHANGES - 8);
-            let mut stay = None;
+            let mut running = None;
             for _ in 0..changes {
                 if self.ending() {
                     break;
                 }
-                stay = self.change(&volume, stay).await;
+                running = self.change(&volume, running).await;
             }
-            if let Some(stay) = stay {
-                stay.end(&self.engines, &volume).await;
+            if let Some(running) = running {
+                running.end(&self.engines, &volume).await;
             }
             if !self.ending() {
                 self.remove(&volume).await;
@@ -102,42 +102,42 @@ impl Orchestrator {
     }
 
     /// One change: the container starts, moves, or something happens to it.
-    async fn change(&mut self, volume: &Volume, stay: Option<Stay>) -> Option<Stay> {
-        let Some(stay) = stay else { return self.start(volume, None).await };
-        self.dwell(&stay).await;
-        if stay.is_lost(&self.engines) {
-            return self.after_a_loss(volume, stay).await;
+    async fn change(&mut self, volume: &Volume, running: Option<RunningContainer>) -> Option<RunningContainer> {
+        let Some(running) = running else { return self.start(volume, None).await };
+        self.dwell(&running).await;
+        if running.is_lost(&self.engines) {
+            return self.after_a_loss(volume, running).await;
         }
         match self.random.below(100) {
             0..27 => {
-                stay.end(&self.engines, volume).await;
+                running.end(&self.engines, volume).await;
                 None
             }
-            27..45 => self.hand_over(volume, stay).await,
-            45..65 => self.move_by_force(volume, stay).await,
-            65..75 => self.container_dies(volume, stay).await,
+            27..45 => self.hand_over(volume, running).await,
+            45..65 => self.move_by_force(volume, running).await,
+            65..75 => self.container_dies(volume, running).await,
             75..87 => {
-                self.copy_or_repeat(volume, &stay).await;
-                Some(stay)
+                self.copy_or_repeat(volume, &running).await;
+                Some(running)
             }
             87..92 => {
-                self.sidecar(volume, &stay).await;
-                Some(stay)
+                self.sidecar(volume, &running).await;
+                Some(running)
             }
-            _ => self.herd(volume, stay).await,
+            _ => self.herd(volume, running).await,
         }
     }
 
     /// Lets the container work for a while, or until its machine is lost.
-    async fn dwell(&mut self, stay: &Stay) {
+    async fn dwell(&mut self, running: &RunningContainer) {
         let until = Instant::now() + Duration::from_millis(400 + self.random.below(2_600));
-        while Instant::now() < until && !self.ending() && !stay.is_lost(&self.engines) {
+        while Instant::now() < until && !self.ending() && !running.is_lost(&self.engines) {
             sleep(LOOK).await;
         }
     }
 
     /// Starts a container on some worker but `not_on`.
-    async fn start(&mut self, volume: &Volume, not_on: Option<usize>) -> Option<Stay> {
+    async fn start(&mut self, volume: &Volume, not_on: Option<usize>) -> Option<RunningContainer> {
         let (worker, id) = (self.some_worker(not_on), self.engines.new_mount_id());
         let free = self.is_free(volume).await;
         let mounted = self.mount(worker, volume, &id).await?;
@@ -150,7 +150,7 @@ impl Orchestrator {
 
     /// Nobody has the volume, nobody waits for it, nobody has to be cleaned of it. A store that does not answer does not know.
     async fn is_free(&self, volume: &Volume) -> bool {
-        let record = self.engines.site().cast.record(&volume.name).await.ok().flatten();
+        let record = self.engines.site().deployment.record(&volume.name).await.ok().flatten();
         record.is_some_and(|record| {
             record.ownership.owner().is_none() && record.takeover.is_none() && record.quarantine.is_empty()
         })
@@ -166,9 +166,9 @@ impl Orchestrator {
         answer.ok()
     }
 
-    async fn begin(&self, volume: &Volume, worker: usize, id: &str, mounted: &Mounted) -> Option<Stay> {
-        match Stay::begin(&self.engines, worker, id, mounted).await {
-            Ok(stay) => Some(stay),
+    async fn begin(&self, volume: &Volume, worker: usize, id: &str, mounted: &Mounted) -> Option<RunningContainer> {
+        match RunningContainer::begin(&self.engines, worker, id, mounted).await {
+            Ok(running) => Some(running),
             Err(_) => {
                 self.engines.site().figures.count("application", "container did not start");
                 self.engines.unmount(worker, volume, id, 1).await;
@@ -178,18 +178,18 @@ impl Orchestrator {
     }
 
     /// The machine is dead or stands still: mostly the container is started elsewhere, sometimes it is waited for.
-    async fn after_a_loss(&mut self, volume: &Volume, stay: Stay) -> Option<Stay> {
-        if stay.is_of_an_earlier_boot(&self.engines) && self.random.percent(40) {
+    async fn after_a_loss(&mut self, volume: &Volume, running: RunningContainer) -> Option<RunningContainer> {
+        if running.is_of_an_earlier_boot(&self.engines) && self.random.percent(40) {
             // The engine starts its containers again after the boot, with the same ids.
-            let mounted = self.mount(stay.worker, volume, &stay.id).await?;
-            return self.begin(volume, stay.worker, &stay.id, &mounted).await;
+            let mounted = self.mount(running.worker, volume, &running.id).await?;
+            return self.begin(volume, running.worker, &running.id, &mounted).await;
         }
         if self.random.percent(15) {
             sleep(Duration::from_secs(2)).await;
-            return Some(stay);
+            return Some(running);
         }
-        let (lost, to_and_fro) = (stay.worker, self.random.percent(40));
-        let next = self.move_by_force(volume, stay).await?;
+        let (lost, to_and_fro) = (running.worker, self.random.percent(40));
+        let next = self.move_by_force(volume, running).await?;
         if !to_and_fro || next.worker == lost {
             return Some(next);
         }
@@ -199,28 +199,33 @@ impl Orchestrator {
     }
 
     /// The orchestrator thinks that the node is dead, rightly or not.
-    async fn move_by_force(&mut self, volume: &Volume, stay: Stay) -> Option<Stay> {
-        let worker = self.some_worker(Some(stay.worker));
-        self.take_over(volume, stay, worker).await
+    async fn move_by_force(&mut self, volume: &Volume, running: RunningContainer) -> Option<RunningContainer> {
+        let worker = self.some_worker(Some(running.worker));
+        self.take_over(volume, running, worker).await
     }
 
     /// Mounts on another worker without asking the first one; that one is told afterwards.
-    async fn take_over(&mut self, volume: &Volume, stay: Stay, worker: usize) -> Option<Stay> {
+    async fn take_over(
+        &mut self,
+        volume: &Volume,
+        running: RunningContainer,
+        worker: usize,
+    ) -> Option<RunningContainer> {
         let id = self.engines.new_mount_id();
         let mounted = self.mount(worker, volume, &id).await;
-        let Some(mounted) = mounted else { return Some(stay) };
-        self.measure_takeover(&stay, volume, &mounted);
+        let Some(mounted) = mounted else { return Some(running) };
+        self.measure_takeover(&running, volume, &mounted);
         self.engines.site().figures.count("takeover", "done");
         let next = self.begin(volume, worker, &id, &mounted).await;
-        if stay.is_lost(&self.engines) {
-            self.engines.abandon(stay, volume);
+        if running.is_lost(&self.engines) {
+            self.engines.abandon(running, volume);
         } else {
-            stay.end(&self.engines, volume).await;
+            running.end(&self.engines, volume).await;
         }
         next
     }
 
-    fn measure_takeover(&self, lost: &Stay, volume: &Volume, mounted: &Mounted) {
+    fn measure_takeover(&self, lost: &RunningContainer, volume: &Volume, mounted: &Mounted) {
         let site = self.engines.site();
         let until = mounted.asked + mounted.took;
         let beyond = mounted.took.saturating_sub(Duration::from_secs(volume.delay));
@@ -232,8 +237,8 @@ impl Orchestrator {
     }
 
     /// A planned move: the next node waits already when the first one lets go.
-    async fn hand_over(&mut self, volume: &Volume, stay: Stay) -> Option<Stay> {
-        let (worker, id) = (self.some_worker(Some(stay.worker)), self.engines.new_mount_id());
+    async fn hand_over(&mut self, volume: &Volume, running: RunningContainer) -> Option<RunningContainer> {
+        let (worker, id) = (self.some_worker(Some(running.worker)), self.engines.new_mount_id());
         let engines = Arc::clone(&self.engines);
         let (next, next_id) = (volume.clone(), id.clone());
         let waiting = tokio::spawn(async move {
@@ -241,8 +246,8 @@ impl Orchestrator {
             (mounted, Instant::now())
         });
         self.until_somebody_waits(volume).await;
-        stay.end(&self.engines, volume).await;
-        let released = (Instant::now(), self.engines.site().cast.clock.now());
+        running.end(&self.engines, volume).await;
+        let released = (Instant::now(), self.engines.site().deployment.clock.now());
         let Ok((answer, at)) = waiting.await else { return None };
         let Ok(mounted) = answer else {
             self.engines.unmount(worker, volume, &id, 1).await;
@@ -259,7 +264,7 @@ impl Orchestrator {
     async fn until_somebody_waits(&self, volume: &Volume) {
         let until = Instant::now() + Duration::from_millis(volume.delay * 500);
         while Instant::now() < until {
-            let record = self.engines.site().cast.record(&volume.name).await.ok().flatten();
+            let record = self.engines.site().deployment.record(&volume.name).await.ok().flatten();
             if record.is_some_and(|record| record.takeover.is_some()) {
                 return;
             }
@@ -268,28 +273,28 @@ impl Orchestrator {
     }
 
     /// The container dies with its engine, which starts it again with the same id and does not unmount before.
-    async fn container_dies(&self, volume: &Volume, stay: Stay) -> Option<Stay> {
-        stay.container_ends(&self.engines).await;
-        let mounted = self.mount(stay.worker, volume, &stay.id).await?;
-        self.begin(volume, stay.worker, &stay.id, &mounted).await
+    async fn container_dies(&self, volume: &Volume, running: RunningContainer) -> Option<RunningContainer> {
+        running.container_ends(&self.engines).await;
+        let mounted = self.mount(running.worker, volume, &running.id).await?;
+        self.begin(volume, running.worker, &running.id, &mounted).await
     }
 
     /// `docker cp` uses the id of the running container once more; kubelet repeats the Mount of a pod.
-    async fn copy_or_repeat(&self, volume: &Volume, stay: &Stay) {
-        let Ok(mounted) = self.engines.mount(stay.worker, volume, &stay.id).await else { return };
-        self.measure_further(stay, &mounted);
-        if !stay.id.contains('-') {
+    async fn copy_or_repeat(&self, volume: &Volume, running: &RunningContainer) {
+        let Ok(mounted) = self.engines.mount(running.worker, volume, &running.id).await else { return };
+        self.measure_further(running, &mounted);
+        if !running.id.contains('-') {
             sleep(Duration::from_millis(200)).await;
-            self.engines.unmount(stay.worker, volume, &stay.id, 3).await;
+            self.engines.unmount(running.worker, volume, &running.id, 3).await;
             // The container holds it still.
-            self.engines.remember(stay.worker, volume, &stay.id);
+            self.engines.remember(running.worker, volume, &running.id);
         }
     }
 
-    fn measure_further(&self, stay: &Stay, mounted: &Mounted) {
+    fn measure_further(&self, running: &RunningContainer, mounted: &Mounted) {
         let site = self.engines.site();
         let until = mounted.asked + mounted.took;
-        let takes_the_array = |fault: &Fault| fault.takes_the_management_from(stay.worker);
+        let takes_the_array = |fault: &Fault| fault.takes_the_management_from(running.worker);
         let array_away = site.faults.throughout(mounted.asked, until).iter().any(takes_the_array);
         let alone = site.faults.around(mounted.asked, until).iter().all(|fault| array_away && takes_the_array(fault));
         let measure = if array_away { Measure::FurtherMountArrayAway } else { Measure::FurtherMount };
@@ -297,18 +302,18 @@ impl Orchestrator {
     }
 
     /// A second container on the same worker, for a moment.
-    async fn sidecar(&self, volume: &Volume, stay: &Stay) {
+    async fn sidecar(&self, volume: &Volume, running: &RunningContainer) {
         let id = self.engines.new_mount_id();
-        let Some(mounted) = self.mount(stay.worker, volume, &id).await else { return };
-        if let Some(second) = self.begin(volume, stay.worker, &id, &mounted).await {
+        let Some(mounted) = self.mount(running.worker, volume, &id).await else { return };
+        if let Some(second) = self.begin(volume, running.worker, &id, &mounted).await {
             sleep(Duration::from_millis(500)).await;
             second.end(&self.engines, volume).await;
         }
     }
 
     /// Several nodes ask for the volume at once; whoever gets it gives it back at once.
-    async fn herd(&mut self, volume: &Volume, stay: Stay) -> Option<Stay> {
-        let count = self.engines.site().cast.workers.len().min(4);
+    async fn herd(&mut self, volume: &Volume, running: RunningContainer) -> Option<RunningContainer> {
+        let count = self.engines.site().deployment.workers.len().min(4);
         let askers = (0..count).map(|_| (self.some_worker(None), self.engines.new_mount_id())).collect::<Vec<_>>();
         let asks = askers.iter().map(|(worker, id)| {
             let engines = Arc::clone(&self.engines);
@@ -321,13 +326,13 @@ impl Orchestrator {
         });
         let got = futures::future::join_all(asks).await.into_iter().filter(|got| *got).count();
         self.engines.site().figures.add("herd", "mounts that succeeded", got as u64);
-        stay.end(&self.engines, volume).await;
+        running.end(&self.engines, volume).await;
         None
     }
 
     /// A worker that is not known to be away, if possible.
     fn some_worker(&mut self, but: Option<usize>) -> usize {
-        let workers = &self.engines.site().cast.workers;
+        let workers = &self.engines.site().deployment.workers;
         let fit = |away_too: bool| -> Vec<usize> {
             let all = workers.iter().enumerate();
             let fits = all.filter(|(number, worker)| Some(*number) != but && (away_too || !worker.is_away()));

@@ -33,7 +33,7 @@ async fn look(engines: &Engines, volume: &str, worker: usize, which: u64) {
     let Ok(target) = engines.worker(worker) else { return };
     let client = target.client(Dialect::Dockerd).clone().with_patience(PATIENCE);
     let site = engines.site();
-    let (asked, begun) = (site.cast.clock.now(), Instant::now());
+    let (asked, begun) = (site.deployment.clock.now(), Instant::now());
     let (name, answer) = match which {
         0 => ("list", client.list().await.map(drop)),
         1 => ("path", client.path(volume).await.map(drop)),

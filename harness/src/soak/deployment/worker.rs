@@ -18,8 +18,8 @@ use crate::cluster::link::{Condition, Link};
 use crate::node::NodeEvent;
 use crate::soak::array_process::ArrayReady;
 use crate::soak::clock::SharedClock;
+use crate::soak::fact_log::FactLog;
 use crate::soak::machine::{Console, MachinePlan, Order};
-use crate::soak::told::Teller;
 
 /// How long a machine may take for an order of its console.
 pub const ORDER: Duration = Duration::from_secs(20);
@@ -199,7 +199,7 @@ impl Worker {
     ///
     /// # Errors
     /// When it does not start.
-    pub async fn switch_on(&self, teller: &Arc<Teller>) -> Result<()> {
+    pub async fn switch_on(&self, fact_log: &Arc<FactLog>) -> Result<()> {
         let mut machine = self.machine.lock().await;
         if machine.child.is_some() {
             return Ok(());
@@ -208,7 +208,7 @@ impl Worker {
         let plan = MachinePlan { boot, ..self.plan.clone() };
         std::fs::write(&self.plan_file, serde_json::to_string(&plan)?).context("writing a machine's plan")?;
         let event = NodeEvent::Booted { boot: format!("boot {boot}") };
-        teller.tell(FactKind::Node { node: self.name.clone(), event });
+        fact_log.log(FactKind::Node { node: self.name.clone(), event });
         let stderr = self.directory().join("stderr");
         let (child, _) = Child::part(&self.name, "machine", &self.plan_file, &stderr).await?;
         machine.child = Some(child);
@@ -217,24 +217,24 @@ impl Worker {
     }
 
     /// Cuts its power: the process is killed, and with it kernel, plugin and applications.
-    pub async fn cut_power(&self, teller: &Arc<Teller>) {
+    pub async fn cut_power(&self, fact_log: &Arc<FactLog>) {
         let mut machine = self.machine.lock().await;
         if let Some(mut child) = machine.child.take() {
             self.away.store(true, Ordering::SeqCst);
             child.kill();
-            teller.tell(FactKind::Node { node: self.name.clone(), event: NodeEvent::PoweredOff });
+            fact_log.log(FactKind::Node { node: self.name.clone(), event: NodeEvent::PoweredOff });
         }
     }
 
     /// Stops the machine where it stands, or lets it go on. One that is off stays off.
-    pub async fn freeze(&self, frozen: bool, teller: &Arc<Teller>) {
+    pub async fn freeze(&self, frozen: bool, fact_log: &Arc<FactLog>) {
         let machine = self.machine.lock().await;
         let Some(child) = &machine.child else { return };
         let done = if frozen { child.freeze() } else { child.thaw() };
         if done.is_ok() {
             self.away.store(frozen, Ordering::SeqCst);
             let event = if frozen { NodeEvent::Frozen } else { NodeEvent::Thawed };
-            teller.tell(FactKind::Node { node: self.name.clone(), event });
+            fact_log.log(FactKind::Node { node: self.name.clone(), event });
         }
     }
 
@@ -290,10 +290,10 @@ impl Worker {
     ///
     /// # Errors
     /// When they do not come back.
-    pub async fn heal(&self, teller: &Arc<Teller>) -> Result<()> {
+    pub async fn heal(&self, fact_log: &Arc<FactLog>) -> Result<()> {
         Network::ALL.iter().for_each(|network| self.set_links(*network, Condition::Up));
-        self.freeze(false, teller).await;
-        self.switch_on(teller).await?;
+        self.freeze(false, fact_log).await;
+        self.switch_on(fact_log).await?;
         self.freeze_plugin(false).await?;
         self.start_plugin().await
     }

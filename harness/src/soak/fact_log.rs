@@ -1,6 +1,6 @@
 //! Facts on their way from the processes of a soak to the judge: one file for each process, one line for each fact.
 //!
-//! A line is written with one system call before the teller goes on, so that not even a kill loses what was told.
+//! A line is written with one system call before anything else happens, so that not even a kill loses what was logged.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -23,7 +23,7 @@ use crate::node::{Epochs, NodeEvent, NodeObserver};
 
 /// One line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Told {
+pub struct LoggedFact {
     /// Time on the soak's clock.
     pub at: Duration,
     /// Revision of the store, for committed records.
@@ -34,71 +34,71 @@ pub struct Told {
 }
 
 /// Tells facts, into one file.
-pub struct Teller {
+pub struct FactLog {
     clock: SharedClock,
-    telling: Mutex<Telling>,
+    open: Mutex<OpenLog>,
 }
 
-struct Telling {
+struct OpenLog {
     file: File,
-    /// Commits told already.
+    /// Commits logged already.
     revisions: BTreeSet<i64>,
     epochs: BTreeMap<(String, Wwn), u64>,
-    /// Why nothing can be told any more.
+    /// Why nothing can be logged any more.
     broken: Option<String>,
 }
 
-impl Teller {
+impl FactLog {
     /// Appends to a file.
     ///
     /// # Errors
     /// When it cannot be opened.
-    pub fn into_file(path: &Path, clock: SharedClock) -> Result<Self> {
+    pub fn append_to(path: &Path, clock: SharedClock) -> Result<Self> {
         let file = File::options().create(true).append(true).open(path);
         let file = file.with_context(|| format!("opening {}", path.display()))?;
-        let telling = Telling { file, revisions: BTreeSet::new(), epochs: BTreeMap::new(), broken: None };
-        Ok(Self { clock, telling: Mutex::new(telling) })
+        let open = OpenLog { file, revisions: BTreeSet::new(), epochs: BTreeMap::new(), broken: None };
+        Ok(Self { clock, open: Mutex::new(open) })
     }
 
     /// Tells what happens now.
-    pub fn tell(&self, kind: FactKind) {
-        let mut telling = self.lock();
-        telling.write(&Told { at: self.clock.now(), revision: None, kind });
+    pub fn log(&self, kind: FactKind) {
+        let mut open = self.lock();
+        open.write(&LoggedFact { at: self.clock.now(), revision: None, kind });
     }
 
     /// Tells what happened at a time.
-    pub fn tell_at(&self, at: Duration, kind: FactKind) {
-        self.lock().write(&Told { at, revision: None, kind });
+    pub fn log_at(&self, at: Duration, kind: FactKind) {
+        self.lock().write(&LoggedFact { at, revision: None, kind });
     }
 
     /// Tells a committed record, once for each revision.
-    pub fn tell_record(&self, record: &VolumeRecord, revision: Revision) {
-        let mut telling = self.lock();
+    pub fn log_record(&self, record: &VolumeRecord, revision: Revision) {
+        let mut open = self.lock();
         let now = self.clock.now();
         let Some(fact) = record_fact(record) else { return };
         if let Some(owner) = record.ownership.owner() {
             let key = (node_name(owner.node.as_str()), fact.volume.clone());
-            telling.epochs.insert(key, record.epoch.0);
+            open.epochs.insert(key, record.epoch.0);
         }
-        if telling.revisions.insert(revision.0) {
-            telling.write(&Told { at: now, revision: Some(revision.0), kind: FactKind::Record(fact) });
+        if open.revisions.insert(revision.0) {
+            open.write(&LoggedFact { at: now, revision: Some(revision.0), kind: FactKind::Record(fact) });
         }
     }
 
-    /// Why nothing can be told any more, if so.
+    /// Why nothing can be logged any more, if so.
     #[must_use]
     pub fn broken(&self) -> Option<String> {
         self.lock().broken.clone()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Telling> {
-        self.telling.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, OpenLog> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Telling {
-    fn write(&mut self, told: &Told) {
-        let written = serde_json::to_string(told)
+impl OpenLog {
+    fn write(&mut self, logged: &LoggedFact) {
+        let written = serde_json::to_string(logged)
             .map_err(|error| error.to_string())
             .and_then(|line| self.file.write_all(format!("{line}\n").as_bytes()).map_err(|error| error.to_string()));
         if let Err(reason) = written {
@@ -107,55 +107,55 @@ impl Telling {
     }
 }
 
-impl StoreObserver for Teller {
+impl StoreObserver for FactLog {
     fn committed(&self, transaction: &Transaction, at: Revision) {
-        records_in(transaction).for_each(|record| self.tell_record(&record, at));
+        records_in(transaction).for_each(|record| self.log_record(&record, at));
     }
 
     fn read(&self, entry: &Entry) {
         if entry.key.starts_with(keys::VOLUMES)
             && let Ok(record) = VolumeRecord::from_json(&entry.key, &entry.value)
         {
-            self.tell_record(&record, entry.modified);
+            self.log_record(&record, entry.modified);
         }
     }
 }
 
-impl NodeObserver for Teller {
+impl NodeObserver for FactLog {
     fn observe(&self, node: &str, event: NodeEvent) {
-        self.tell(FactKind::Node { node: node.to_owned(), event });
+        self.log(FactKind::Node { node: node.to_owned(), event });
     }
 }
 
-impl Epochs for Teller {
+impl Epochs for FactLog {
     fn epoch_of(&self, node: &str, wwn: &Wwn) -> u64 {
         self.lock().epochs.get(&(node.to_owned(), wwn.clone())).copied().unwrap_or_default()
     }
 }
 
-/// Everything that was told, in the order it happened.
+/// Everything that was logged, in the order it happened.
 ///
 /// # Errors
 /// When a file cannot be read or holds something else.
 pub fn read_all(files: &[PathBuf]) -> Result<Vec<Fact>> {
-    let mut told = Vec::new();
+    let mut logged = Vec::new();
     for file in files {
         let text = std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
-        // What a kill cut short was never told.
+        // What a kill cut short was never logged.
         let whole = text.rfind('\n').map_or("", |end| text.get(..end).unwrap_or_default());
         for line in whole.lines() {
-            let line: Told = serde_json::from_str(line).with_context(|| format!("reading {}", file.display()))?;
-            told.push(line);
+            let line: LoggedFact = serde_json::from_str(line).with_context(|| format!("reading {}", file.display()))?;
+            logged.push(line);
         }
     }
-    Ok(in_order(told))
+    Ok(in_order(logged))
 }
 
 /// A commit is known to several: to who made it, to who read it, to who watches. The first to know it tells the time;
-/// a commit that was told late happened before every commit with a higher revision.
-fn in_order(told: Vec<Told>) -> Vec<Fact> {
+/// a commit that was logged late happened before every commit with a higher revision.
+fn in_order(logged: Vec<LoggedFact>) -> Vec<Fact> {
     let (mut facts, mut records) = (Vec::new(), BTreeMap::<i64, Fact>::new());
-    for Told { at, revision, kind } in told {
+    for LoggedFact { at, revision, kind } in logged {
         let fact = Fact { at, kind };
         match revision {
             None => facts.push(fact),
@@ -183,30 +183,30 @@ mod tests {
         FactKind::Note { who: "test".to_owned(), what: what.to_owned() }
     }
 
-    fn told(at: u64, revision: Option<i64>, what: &str) -> Told {
-        Told { at: Duration::from_secs(at), revision, kind: note(what) }
+    fn logged(at: u64, revision: Option<i64>, what: &str) -> LoggedFact {
+        LoggedFact { at: Duration::from_secs(at), revision, kind: note(what) }
     }
 
     #[test]
     fn what_was_told_is_read_again_without_the_line_that_a_kill_cut_short() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("facts");
-        let teller = Teller::into_file(&path, SharedClock::start()).unwrap();
-        teller.tell(note("one"));
-        teller.tell(note("two"));
+        let fact_log = FactLog::append_to(&path, SharedClock::start()).unwrap();
+        fact_log.log(note("one"));
+        fact_log.log(note("two"));
         File::options().append(true).open(&path).unwrap().write_all(b"{\"at\":{\"se").unwrap();
         let kinds: Vec<FactKind> = read_all(&[path]).unwrap().into_iter().map(|fact| fact.kind).collect();
         assert_eq!(kinds, [note("one"), note("two")]);
-        assert_eq!(teller.broken(), None);
+        assert_eq!(fact_log.broken(), None);
     }
 
     #[test]
     fn the_first_to_know_a_commit_tells_its_time_and_revisions_give_the_order() {
         let facts = in_order(vec![
-            told(9, Some(4), "late"),
-            told(5, Some(4), "late"),
-            told(3, Some(5), "later revision, told earlier"),
-            told(4, None, "something else"),
+            logged(9, Some(4), "late"),
+            logged(5, Some(4), "late"),
+            logged(3, Some(5), "later revision, logged earlier"),
+            logged(4, None, "something else"),
         ]);
         let order: Vec<u64> = facts.iter().map(|fact| fact.at.as_secs()).collect();
         assert_eq!(order, [3, 3, 4]);

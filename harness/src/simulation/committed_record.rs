@@ -1,4 +1,4 @@
-//! A glance at a committed record: only what the checkers look at, at a fraction of the cost of reading all of it.
+//! A committed record as the checkers need it: only what the checkers look at, at a fraction of the cost of reading all of it.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,7 +11,7 @@ use crate::checks::{Phase, RecordFact};
 
 /// What is seen of a record.
 #[derive(Debug, Deserialize)]
-pub(super) struct Glance<'r> {
+pub(super) struct CommittedRecord<'r> {
     wwn: Option<Wwn>,
     #[serde(borrow)]
     pub(super) fencing: Fencing<'r>,
@@ -89,7 +89,7 @@ impl<'de> Visitor<'de> for Steps {
     }
 }
 
-impl Glance<'_> {
+impl CommittedRecord<'_> {
     /// What the record says, for checkers; `None` before its volume has a WWN.
     pub(super) fn fact(self) -> Option<RecordFact> {
         let fencing = self.fencing;
@@ -120,7 +120,7 @@ mod tests {
     use crate::simulation::record_fact;
 
     #[test]
-    fn a_glance_sees_what_a_whole_reading_sees() {
+    fn it_says_what_a_whole_reading_sees() {
         let name = VolumeName::of_existing("db".to_owned()).unwrap();
         let mut record = VolumeRecord::new(VolumeId(uuid::Uuid::from_u128(7)), name);
         record.wwn = Some("60002ac0000000000000000100021f6b".parse().unwrap());
@@ -139,10 +139,10 @@ mod tests {
         for ownership in stages {
             record.ownership = ownership;
             let json = record.to_json();
-            let glance: Glance<'_> = serde_json::from_slice(&json).unwrap();
-            let last = glance.fencing.steps.0.clone().unwrap();
+            let read: CommittedRecord<'_> = serde_json::from_slice(&json).unwrap();
+            let last = read.fencing.steps.0.clone().unwrap();
             assert_eq!((last.node.as_ref(), last.what.as_ref()), ("a", "claimed \"it\""));
-            assert_eq!(glance.fact(), record_fact(&record));
+            assert_eq!(read.fact(), record_fact(&record));
         }
     }
 }

@@ -15,14 +15,14 @@ const NO_SAN: &str = "cut from the storage network";
 
 /// All facts of a recording as items.
 pub(super) fn items(recording: &Recording) -> Vec<Item> {
-    let mut lives = Lives {
+    let mut items = FactItems {
         with_requests: recording.calls.is_empty(),
         nodes: &recording.nodes,
         volume_of: volumes_of_lives(&recording.facts),
-        ..Lives::default()
+        ..FactItems::default()
     };
-    recording.facts.iter().for_each(|fact| lives.see(fact));
-    lives.items
+    recording.facts.iter().for_each(|fact| items.see(fact));
+    items.items
 }
 
 /// The volume each mounted filesystem was on: a refused write tells only which filesystem it came from.
@@ -39,7 +39,7 @@ fn volumes_of_lives(facts: &[Fact]) -> BTreeMap<LifeKey, Wwn> {
 
 /// Items so far, and which of them have not ended.
 #[derive(Default)]
-struct Lives<'a> {
+struct FactItems<'a> {
     with_requests: bool,
     nodes: &'a [String],
     volume_of: BTreeMap<LifeKey, Wwn>,
@@ -51,7 +51,7 @@ struct Lives<'a> {
     requests: BTreeMap<u64, usize>,
 }
 
-impl Lives<'_> {
+impl FactItems<'_> {
     fn see(&mut self, fact: &Fact) {
         let at = Moment::from(fact.at);
         match &fact.kind {

@@ -21,11 +21,11 @@ pub use members::{MEMBERS, Members};
 pub use worker::{Network, ORDER, Site, Worker};
 
 use super::clock::SharedClock;
-use super::told::Teller;
+use super::fact_log::FactLog;
 
-/// What a cast is made of.
+/// What a deployment is made of.
 #[derive(Debug, Clone)]
-pub struct CastPlan {
+pub struct DeploymentPlan {
     /// Number of workers.
     pub workers: usize,
     /// Seed.
@@ -37,7 +37,7 @@ pub struct CastPlan {
 }
 
 /// Everybody. Dropping it ends every process, workers first, and removes all files.
-pub struct Cast {
+pub struct Deployment {
     /// The workers.
     pub workers: Vec<Arc<Worker>>,
     /// The array.
@@ -47,7 +47,7 @@ pub struct Cast {
     /// The store, as somebody sees it who is never cut off.
     pub store: EtcdStore,
     /// For what is told by whoever stands outside.
-    pub teller: Arc<Teller>,
+    pub fact_log: Arc<FactLog>,
     /// Everybody's clock.
     pub clock: SharedClock,
     facts: PathBuf,
@@ -55,12 +55,12 @@ pub struct Cast {
     directory: TempDir,
 }
 
-impl Cast {
+impl Deployment {
     /// Starts everybody and waits until every plugin answers.
     ///
     /// # Errors
     /// When somebody does not start.
-    pub async fn start(plan: &CastPlan) -> Result<Self> {
+    pub async fn start(plan: &DeploymentPlan) -> Result<Self> {
         crate::cluster::install_tls_provider();
         let directory = tempfile::Builder::new().prefix("hpe3par-soak-").tempdir().context("making a directory")?;
         let clock = SharedClock::start();
@@ -71,7 +71,7 @@ impl Cast {
         let endpoints = members.clients().map(|client| format!("http://{client}")).collect();
         let store = EtcdStore::open(&EtcdSettings::plain(endpoints)).await.context("opening etcd")?;
         let facts = directory.path().join("soak.facts");
-        let teller = Arc::new(Teller::into_file(&facts, clock)?);
+        let fact_log = Arc::new(FactLog::append_to(&facts, clock)?);
         let site = Site {
             clock,
             etcd: members.clients().collect(),
@@ -84,10 +84,10 @@ impl Cast {
         for number in 0..plan.workers {
             workers.push(Arc::new(Worker::new(directory.path(), number, &site).await?));
         }
-        futures::future::try_join_all(workers.iter().map(|worker| worker.switch_on(&teller))).await?;
+        futures::future::try_join_all(workers.iter().map(|worker| worker.switch_on(&fact_log))).await?;
         let array_facts = array.facts().to_owned();
         let array = tokio::sync::Mutex::new(array);
-        Ok(Self { workers, array, members, store, teller, clock, facts, array_facts, directory })
+        Ok(Self { workers, array, members, store, fact_log, clock, facts, array_facts, directory })
     }
 
     /// All files with facts.

@@ -21,7 +21,7 @@ use crate::cluster::plugin;
 use crate::cluster::process::PluginProcess;
 use crate::cluster::wait::wait_for_condition;
 use crate::node::SimulatedNode;
-use crate::soak::told::Teller;
+use crate::soak::fact_log::FactLog;
 
 /// How long a plugin may take until it answers.
 const STARTED: Duration = Duration::from_secs(15);
@@ -29,10 +29,10 @@ const STARTED: Duration = Duration::from_secs(15);
 const STOPPED: Duration = Duration::from_secs(10);
 
 /// Everything of a machine that orders are about.
-pub(super) struct Desk {
+pub(super) struct ConsoleServer {
     plan: MachinePlan,
     node: SimulatedNode,
-    teller: Arc<Teller>,
+    fact_log: Arc<FactLog>,
     log: LogBuffer,
     defects: Defects,
     plugin: Mutex<Option<PluginProcess>>,
@@ -42,18 +42,18 @@ pub(super) struct Desk {
     pub(super) down: Notify,
 }
 
-impl Desk {
+impl ConsoleServer {
     pub(super) fn new(
         plan: MachinePlan,
         node: SimulatedNode,
-        teller: Arc<Teller>,
+        fact_log: Arc<FactLog>,
         log: LogBuffer,
         defects: Defects,
     ) -> Self {
         Self {
             plan,
             node,
-            teller,
+            fact_log,
             log,
             defects,
             plugin: Mutex::default(),
@@ -66,10 +66,10 @@ impl Desk {
     /// Takes orders until the machine ends.
     pub(super) async fn serve(self: Arc<Self>, listener: UnixListener) {
         while let Ok((stream, _)) = listener.accept().await {
-            let desk = Arc::clone(&self);
+            let console = Arc::clone(&self);
             tokio::spawn(async move {
                 // Whoever hangs up does not want the answer.
-                let _ = desk.answer(stream).await;
+                let _ = console.answer(stream).await;
             });
         }
     }
@@ -140,7 +140,7 @@ impl Desk {
             config: self.plan.config.clone(),
             socket: self.plan.socket.clone(),
             node: Arc::new(self.node.clone()),
-            witness: Arc::clone(&self.teller),
+            witness: Arc::clone(&self.fact_log),
             defects: self.defects,
         };
         let program = move |stop: CancellationToken| plugin::run(start, stop);

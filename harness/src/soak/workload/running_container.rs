@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::engines::{Engines, Mounted, Volume};
-use crate::soak::cast::ORDER;
+use crate::soak::deployment::ORDER;
 use crate::soak::machine::{Order, Report};
 
 /// How long the orders of a container may take while it is stopped.
@@ -15,7 +15,7 @@ const TRIES: usize = 3;
 
 /// A running container.
 #[derive(Debug, Clone)]
-pub(super) struct Stay {
+pub(super) struct RunningContainer {
     pub(super) worker: usize,
     pub(super) id: String,
     /// Boot of the worker it was started in.
@@ -23,7 +23,7 @@ pub(super) struct Stay {
     container: u64,
 }
 
-impl Stay {
+impl RunningContainer {
     /// Starts a container on what was mounted.
     ///
     /// # Errors
