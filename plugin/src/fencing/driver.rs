@@ -15,6 +15,7 @@ use super::decision::Me;
 use super::error::FenceError;
 use super::mutants::{Defects, Mutant};
 use super::policy::Policy;
+use super::refusal::Refusal;
 use crate::array::{Array, HostName, Lun, Wwn};
 use crate::node::{Filesystem, MountPrefix, Node};
 use crate::store::journal::{Journal, JournalEntry};
@@ -108,6 +109,8 @@ pub struct Driver {
     pub(super) doubtful: Mutex<BTreeMap<VolumeId, Vec<Doubt>>>,
     pub(super) here: Mutex<BTreeMap<VolumeId, JournalEntry>>,
     pub(super) seen: Mutex<BTreeMap<VolumeId, VolumeRecord>>,
+    /// The newest epoch of each volume that this plugin has seen; kept when the store says less.
+    newest: Mutex<BTreeMap<VolumeId, Epoch>>,
     pub(super) store_away: AtomicBool,
     pub(super) store_seen: AtomicBool,
 }
@@ -130,6 +133,7 @@ impl Driver {
             doubtful: Mutex::default(),
             here: Mutex::default(),
             seen: Mutex::default(),
+            newest: Mutex::default(),
             store_away: AtomicBool::new(false),
             store_seen: AtomicBool::new(false),
         }
@@ -181,8 +185,42 @@ impl Driver {
     /// Reads a record.
     pub(super) async fn load(&self, id: VolumeId) -> Result<Option<Loaded>, FenceError> {
         let key = keys::volume(id);
+        // Taken before the question: what is seen while the answer is on its way may well be newer than the answer.
+        let newest = self.newest_epoch(id);
         let Some(entry) = self.parts.store.get(&key).await? else { return Ok(None) };
-        Ok(Some(Loaded { record: VolumeRecord::from_json(&key, &entry.value)?, revision: entry.modified }))
+        let record = VolumeRecord::from_json(&key, &entry.value)?;
+        match newest {
+            Some(newest) if newest > record.epoch => {
+                Err(Refusal::StoreIsOlder { remembered: newest.0, stored: record.epoch.0 }.into())
+            }
+            _ => {
+                self.remember_epoch(&record);
+                Ok(Some(Loaded { record, revision: entry.modified }))
+            }
+        }
+    }
+
+    /// The newest epoch of a volume that this plugin has seen.
+    fn newest_epoch(&self, id: VolumeId) -> Option<Epoch> {
+        self.newest.lock().unwrap_or_else(PoisonError::into_inner).get(&id).copied()
+    }
+
+    /// Takes the epoch of a record that was read or heard of into account. A store that was put back to a backup says less later,
+    /// to nodes as well that do not have the volume mounted.
+    pub(super) fn remember_epoch(&self, record: &VolumeRecord) {
+        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = newest.entry(record.id).or_insert(record.epoch);
+        *known = record.epoch.max(*known);
+    }
+
+    /// A volume whose record is gone needs no memory: one with this id never comes back but from a newer store.
+    pub(super) fn forget_epoch(&self, id: VolumeId) {
+        self.newest.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+    }
+
+    /// The same for all volumes without a record.
+    pub(super) fn forget_epochs_but(&self, there: &BTreeMap<VolumeId, VolumeRecord>) {
+        self.newest.lock().unwrap_or_else(PoisonError::into_inner).retain(|id, _| there.contains_key(id));
     }
 
     /// Writes a record if it is still the one that was read. `None`: it was not, read again.

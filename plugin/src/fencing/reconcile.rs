@@ -136,6 +136,7 @@ impl Driver {
                     if here || self.concerns_me(&record) {
                         concerned.push(record.id);
                     }
+                    self.remember_epoch(&record);
                     seen.insert(record.id, record);
                 }
                 Err(error) => warn!(%error, "a volume record cannot be read; leaving it alone"),
@@ -146,6 +147,7 @@ impl Driver {
                 concerned.push(entry.id);
             }
         }
+        self.forget_epochs_but(&seen);
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = seen;
         self.store_away.store(false, Ordering::Relaxed);
         self.store_seen.store(true, Ordering::Relaxed);
@@ -160,12 +162,14 @@ impl Driver {
                 let record = VolumeRecord::from_json(&entry.key, &entry.value).ok()?;
                 let id = record.id;
                 let concerned = self.concerns_me(&record);
+                self.remember_epoch(&record);
                 seen.insert(id, record);
                 concerned.then_some(id)
             }
             WatchEvent::Deleted { key, .. } => {
                 let id = key.strip_prefix(keys::VOLUMES)?.parse().ok()?;
                 seen.remove(&id);
+                self.forget_epoch(id);
                 self.journal_entry(id).map(|_| id)
             }
         }

@@ -76,10 +76,10 @@ pub enum Refusal {
     DuplicateIdentity(String),
     /// The store was restored from a backup.
     #[error(
-        "this node remembers epoch {remembered} of the volume, the metadata store says {stored}: the store was restored from an older state. Nothing is touched; restore the newer state, or unmount here and remove the volume's journal entry in state_dir after checking who has it mounted"
+        "this node remembers epoch {remembered} of the volume, the metadata store says {stored}: the store was restored from an older state. Nothing is touched; restore the newer state, or check who has the volume mounted, unmount it there, remove its journal entry in state_dir, and restart the plugins"
     )]
     StoreIsOlder {
-        /// Epoch this node mounted it in.
+        /// The newest epoch that this node has seen.
         remembered: u64,
         /// Epoch in the store.
         stored: u64,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tracing::warn;
 
 use crate::array::CpgName;
@@ -20,6 +20,10 @@ use crate::volume::names::{VolumeId, VolumeName};
 use crate::volume::options::{CreateOptions, HelpTopic};
 use crate::volume::record::VolumeRecord;
 use crate::volume::view;
+
+/// Get, Path and List that the store leaves unanswered for so long are answered by what this node remembers: dockerd looks before
+/// every Mount and Unmount, and a store that hangs must not keep it waiting.
+const LOOK_PATIENCE: Duration = Duration::from_millis(60);
 
 /// What a backend section gives to new volumes.
 #[derive(Debug, Clone, Default)]
@@ -141,7 +145,15 @@ impl VolumeService {
         {
             return Ok(Some(view));
         }
-        match self.read(name).await {
+        let mounted_here = self.remembered_view(name).filter(|view| view.mountpoint.is_some());
+        let read = match mounted_here {
+            None => self.read(name).await,
+            Some(view) => match timeout(LOOK_PATIENCE, self.read(name)).await {
+                Ok(read) => read,
+                Err(_) => return Ok(Some(view)),
+            },
+        };
+        match read {
             Ok(record) => {
                 Ok(record.map(|record| view::of_record(&record, driver.me(), driver.mounted_here(record.id))))
             }
@@ -245,7 +257,16 @@ impl VolumeDriver for VolumeService {
         if driver.store_seems_away() && driver.has_seen_store() {
             return Ok(views(driver.seen_volumes()));
         }
-        match self.parts.store.list(keys::VOLUMES).await {
+        let listing = self.parts.store.list(keys::VOLUMES);
+        let listed = if driver.has_seen_store() {
+            match timeout(LOOK_PATIENCE, listing).await {
+                Ok(listed) => listed,
+                Err(_) => return Ok(views(driver.seen_volumes())),
+            }
+        } else {
+            listing.await
+        };
+        match listed {
             Ok((entries, _)) => Ok(views(readable(&entries))),
             Err(error) if driver.has_seen_store() => {
                 warn!(%error, "listing volumes from what this node has seen");
