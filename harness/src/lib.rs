@@ -5,6 +5,7 @@ pub mod checks;
 pub mod cluster;
 pub mod cut_points;
 pub mod demo;
+pub mod liveness;
 pub mod node;
 pub mod report;
 pub mod scenarios;

@@ -35,6 +35,7 @@ Begin with:
   hpe3par-lab mutants                   shows that scenarios and simulation find known safety defects
   hpe3par-lab demo --report demo.html   the same, and a page to look at it; test and simulate write one of what fails
   hpe3par-lab bench                     how long mounts and takeovers take here
+  hpe3par-lab liveness                  every liveness bound, measured
   hpe3par-lab soak --minutes 10         all of it as processes of their own, under load and faults
 
 What runs: etcd is a real process (/usr/bin/etcd, or the program named by the variable ETCD). The array is emulated in
@@ -61,6 +62,8 @@ enum Command {
     Report(commands::report::Report),
     /// Measures mounts, takeovers and hand-overs on this machine
     Bench(commands::bench::Bench),
+    /// Measures every liveness bound, L1 to L11, and says which are met
+    Liveness(commands::liveness::Liveness),
     /// Runs etcd, the array and the workers as processes of their own, under load and faults drawn from a seed, and judges them
     Soak(commands::soak::Soak),
     /// One process of a soak
@@ -127,6 +130,7 @@ async fn carry_out(command: Command, signals: &Signals) -> anyhow::Result<bool> 
         Command::Mutants(mutants) => mutants.run().await,
         Command::Report(report) => report.run(),
         Command::Bench(bench) => bench.run().await,
+        Command::Liveness(liveness) => liveness.run().await,
         Command::Soak(soak) => soak.run().await,
         Command::Part(part) => part.run(signals).await,
     }

@@ -1,4 +1,4 @@
-//! The program's `soak`, from outside: a short one is well, and one that is cut short leaves nothing behind.
+//! The program's `soak`, from outside: one that is cut short leaves nothing behind. That one which runs to its end is well, ci/test sees.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -8,7 +8,6 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
 
 fn soak(arguments: &[&str], temporary: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hpe3par-lab"));
@@ -28,21 +27,6 @@ fn started_by(parent: &Child) -> Vec<u32> {
     };
     let all = std::fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     all.filter(of_parent).collect()
-}
-
-#[test]
-fn a_short_soak_is_well() {
-    let directory = tempfile::tempdir().unwrap();
-    let file = directory.path().join("report.json");
-    let ended =
-        soak(&["--minutes", "0.1", "--without-backup", "--json"], directory.path()).arg(&file).output().unwrap();
-    let said = String::from_utf8_lossy(&ended.stdout).into_owned();
-    assert!(ended.status.success(), "{said}{}", String::from_utf8_lossy(&ended.stderr));
-    assert!(said.trim_end().ends_with("1 passed, 0 failed"), "{said}");
-    let report: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
-    assert!(report["operations"]["mount"]["ok"].as_u64().unwrap() > 0, "{report}");
-    assert!(report["facts"].as_u64().unwrap() > 20 && report["violations"] == Value::Array(Vec::new()));
-    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1, "only the report is left");
 }
 
 #[test]

@@ -79,6 +79,32 @@ pub struct RecordFact {
     pub lun: Option<Lun>,
 }
 
+/// What an application did with a sector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SectorOperation {
+    /// Wrote a value that nobody else ever writes.
+    Write(u64),
+    /// Read this value; `None` from a sector that was never written.
+    Read(Option<u64>),
+}
+
+/// An operation of an application on a sector of a volume, past the page cache.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SectorFact {
+    /// Node.
+    pub node: String,
+    /// Volume.
+    pub volume: Wwn,
+    /// Sector.
+    pub sector: u64,
+    /// What was done.
+    pub operation: SectorOperation,
+    /// When it began; the time of the fact is that of its answer.
+    pub asked: Duration,
+    /// It was answered with success. A write is told before it is done as well, as one with unknown outcome.
+    pub done: bool,
+}
+
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FactKind {
@@ -115,6 +141,8 @@ pub enum FactKind {
     },
     /// A record was committed.
     Record(RecordFact),
+    /// An application read or wrote a sector.
+    Sector(SectorFact),
     /// Anything else worth a line: a fault, a request, what a client does. No checker looks at it.
     Note {
         /// Who.
@@ -200,6 +228,10 @@ impl fmt::Display for Fact {
             FactKind::Write(write) => show_write(write, f),
             FactKind::Node { node, event } => write!(f, "{node:<9} {}", show_event(event)),
             FactKind::Record(record) => show_record(record, f),
+            FactKind::Sector(SectorFact { node, volume, sector, operation, done, .. }) => {
+                let outcome = if *done { "" } else { " begins" };
+                write!(f, "{node:<9} {operation:x?} of sector {sector} of {}{outcome}", short(volume))
+            }
             FactKind::Note { who, what } => write!(f, "{who:<9} {what}"),
             FactKind::FaultBegan { who, what, lasts: Some(lasts) } => {
                 write!(f, "{who:<9} FAULT {what} for {:.1} s", lasts.as_secs_f64())

@@ -13,6 +13,7 @@ mod freeing;
 mod history;
 mod leaks;
 mod secrets;
+mod sectors;
 mod violation;
 mod writes;
 
@@ -26,9 +27,10 @@ pub use epochs::EpochChecker;
 pub use exports::{ExportChecker, ExportRule};
 pub use freeing::FreeingChecker;
 pub(crate) use history::short;
-pub use history::{Fact, FactKind, LifeKey, Phase, RecordFact, WriteFact};
+pub use history::{Fact, FactKind, LifeKey, Phase, RecordFact, SectorFact, SectorOperation, WriteFact};
 pub use leaks::{Remains, check_leaks};
 pub use secrets::scan_for_secrets;
+pub use sectors::check_sectors;
 pub use violation::{Invariant, Violation};
 pub use writes::WriteChecker;
 

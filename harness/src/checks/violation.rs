@@ -40,11 +40,35 @@ pub enum Invariant {
     C12NoGrowth,
     /// A metadata store that was put back to an older state is noticed, and nothing is given away on its word.
     C13OldStoreNoticed,
+    /// A sector that applications read and write behaves like one register, over all owners of its volume.
+    C14SectorsAreRegisters,
     /// With all faults gone, a volume can be mounted again in bounded time.
     L1Liveness,
 }
 
 impl Invariant {
+    /// All of them.
+    pub const ALL: [Self; 18] = [
+        Self::S1OneHost,
+        Self::S2S5NoGhostWrite,
+        Self::S3NothingAcknowledgedLost,
+        Self::S4OneChain,
+        Self::S6OneOwnerPerEpoch,
+        Self::S7AnswersAreTrue,
+        Self::S8FormatOnce,
+        Self::S9RightVolume,
+        Self::S10NoStaleFencer,
+        Self::S11NothingElseTouched,
+        Self::S12FreedLast,
+        Self::C9NoLeak,
+        Self::C10NoSecret,
+        Self::C11NoPanic,
+        Self::C12NoGrowth,
+        Self::C13OldStoreNoticed,
+        Self::C14SectorsAreRegisters,
+        Self::L1Liveness,
+    ];
+
     /// The short name, such as `S1`.
     #[must_use]
     pub fn code(self) -> &'static str {
@@ -65,6 +89,7 @@ impl Invariant {
             Self::C11NoPanic => "C11",
             Self::C12NoGrowth => "C12",
             Self::C13OldStoreNoticed => "C13",
+            Self::C14SectorsAreRegisters => "C14",
             Self::L1Liveness => "L1",
         }
     }

@@ -4,6 +4,7 @@ pub(crate) mod bench;
 pub(crate) mod by_hand;
 pub(crate) mod cut_points;
 pub(crate) mod demo;
+pub(crate) mod liveness;
 pub(crate) mod mutants;
 pub(crate) mod part;
 pub(crate) mod report;

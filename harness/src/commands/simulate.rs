@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::Args;
 use hpe3par_docker_plugin::fencing::mutants::Mutant;
-use hpe3par_harness::report::{Finding, Outcome, Saved, Story, file_name, save};
+use hpe3par_harness::report::{Finding, Outcome, Saved, Story, TestResult, file_name, save, write_junit};
 use hpe3par_harness::simulation::{Options, Report, Topic, Trace, minimise, simulate_one};
 use serde_json::{Value, json};
 
@@ -43,8 +44,8 @@ pub(crate) struct Simulate {
     /// Put a known safety defect into the plugin (needs a build with --features mutants)
     #[arg(long, value_name = "NAME")]
     mutant: Option<Mutant>,
-    /// Folder for pages: of the one seed, or of the first seeds that broke something [default: of broken seeds only, in
-    /// target/report of the source tree, or in hpe3par-lab-report here]
+    /// Folder for the result as JSON and JUnit, and for pages: of the one seed, or of the first seeds that broke something
+    /// [default: target/report of the source tree, or hpe3par-lab-report here; of broken seeds only]
     #[arg(long, value_name = "DIR")]
     report: Option<PathBuf>,
     /// Print the result as JSON
@@ -69,6 +70,7 @@ impl Simulate {
         let seeds: BTreeSet<u64> = wanted.into_iter().chain(report.broken.iter().map(|broken| broken.seed)).collect();
         print(&if self.json { format!("{:#}", as_json(&report)) } else { as_text(&report, self.coverage) })?;
         let folder = self.report.unwrap_or_else(usual_folder);
+        write_result(&folder, &report)?;
         for seed in seeds.into_iter().take(PAGES_AT_MOST) {
             let trace = play(seed, options.clone()).await?;
             say(&write_page(&trace, options.mutant(), &folder)?);
@@ -104,6 +106,25 @@ fn as_text(report: &Report, coverage: bool) -> String {
     }
     let bad = report.broken.len() + report.failed.len();
     text + &format!("{} passed, {bad} failed", report.schedules.saturating_sub(bad as u64))
+}
+
+/// The result as JSON, and as JUnit: a line for each seed that broke something, and one for all others.
+fn write_result(folder: &Path, report: &Report) -> Result<()> {
+    std::fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
+    let file = folder.join("simulation.json");
+    std::fs::write(&file, format!("{:#}", as_json(report))).with_context(|| format!("writing {}", file.display()))?;
+    let line = |name: String, took, failure| TestResult { group: "simulation".to_owned(), name, took, failure };
+    let bad = report.broken.len() + report.failed.len();
+    let good = report.schedules.saturating_sub(bad as u64);
+    let mut results = vec![line(format!("{good} schedules"), report.elapsed, None)];
+    for broken in &report.broken {
+        let words: Vec<String> = broken.violations.iter().map(ToString::to_string).collect();
+        results.push(line(format!("seed {}", broken.seed), Duration::ZERO, Some(words.join("\n"))));
+    }
+    for (seed, reason) in &report.failed {
+        results.push(line(format!("seed {seed}"), Duration::ZERO, Some(reason.clone())));
+    }
+    write_junit(&folder.join("simulation-junit.xml"), "simulation", &results)
 }
 
 async fn play(seed: u64, options: Options) -> Result<Trace> {

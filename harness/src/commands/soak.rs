@@ -10,6 +10,7 @@ use clap::Args;
 use hpe3par_docker_plugin::fencing::mutants::Mutant;
 use hpe3par_harness::soak::run::{Progress, SoakPlan, run};
 
+use super::report::usual_folder;
 use super::simulate::options;
 use super::{print, spinner};
 
@@ -36,12 +37,19 @@ pub(crate) struct Soak {
     /// Put a known safety defect into every plugin (needs a build with --features mutants)
     #[arg(long, value_name = "NAME")]
     mutant: Option<Mutant>,
+    /// An older build of this program: every second worker runs it in every second of its boots, the others run this one
+    #[arg(long, value_name = "PROGRAM")]
+    older: Option<PathBuf>,
     /// Write the report as JSON to this file
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// Leave the last scene out, in which etcd is put back to an old backup
     #[arg(long)]
     without_backup: bool,
+    /// Folder for the page, the report as JSON, and JUnit [default: soak in target/report of the source tree, or in
+    /// hpe3par-lab-report here]
+    #[arg(long, value_name = "DIR")]
+    report: Option<PathBuf>,
     /// Keep logs, facts and time line, also when nothing is wrong
     #[arg(long)]
     keep: bool,
@@ -53,6 +61,9 @@ pub(crate) struct Soak {
 impl Soak {
     pub(crate) async fn run(self) -> Result<bool> {
         ensure!(self.minutes > 0.0 && self.minutes <= 24.0 * 60.0, "--minutes {}: 0.1 to 1440", self.minutes);
+        if let Some(older) = &self.older {
+            ensure!(older.is_file(), "--older {}: there is no such program", older.display());
+        }
         // Says at once when this build has no mutants.
         options(self.mutant, 0)?;
         let plan = SoakPlan {
@@ -62,8 +73,10 @@ impl Soak {
             volumes: usize::from(self.volumes),
             one_host: !self.several_hosts,
             mutant: self.mutant.map(|mutant| mutant.to_string()),
+            older: self.older,
             without_backup: self.without_backup,
             keep: self.keep,
+            report: self.report.unwrap_or_else(|| usual_folder().join("soak")),
         };
         if self.plan {
             for fault in plan.faults() {

@@ -38,8 +38,8 @@ pub(crate) struct Test {
     /// source tree the features are in, else hpe3par-lab-scenarios.xml here]
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
-    /// Write a page for every scenario into this folder, with an index, JUnit and JSON beside them [default: pages of what
-    /// failed only, in target/report of the source tree, or in hpe3par-lab-report here]
+    /// Folder for a page of every scenario, with an index and JSON beside them, and JUnit if the folder is named [default:
+    /// target/report of the source tree, or hpe3par-lab-report here]
     #[arg(long, value_name = "DIR")]
     report: Option<PathBuf>,
     /// Print the table as JSON instead
@@ -65,7 +65,7 @@ impl Test {
         }
         let beside = self.report.as_ref().map(|folder| folder.join("junit.xml"));
         let junit = self.junit.or(beside).unwrap_or_else(|| usual_junit(&features));
-        let pages = PageSelection { all: self.report.is_some(), folder: self.report.unwrap_or_else(usual_folder) };
+        let pages = PageSelection { all: true, folder: self.report.unwrap_or_else(usual_folder) };
         let bar = spinner("playing the scenarios");
         let selection = Selection {
             features,
@@ -78,9 +78,7 @@ impl Test {
         };
         let report = run(&selection).await?;
         bar.finish_and_clear();
-        if pages.all {
-            write_index(&pages.folder, &report)?;
-        }
+        write_index(&pages.folder, &report)?;
         show(&report, self.json, &junit)?;
         Ok(report.failed() == 0)
     }

@@ -113,11 +113,16 @@ impl SimulatedNode {
     }
 }
 
-fn failed(step: &'static str, reason: &dyn fmt::Display) -> NodeError {
+pub(super) fn failed(step: &'static str, reason: &dyn fmt::Display) -> NodeError {
     NodeError::Failed { step, object: "container".to_owned(), reason: reason.to_string() }
 }
 
 impl Machine {
+    /// The filesystem that a container has mounted.
+    pub(super) fn filesystem_of(&self, container: ContainerId) -> Result<u64, NodeError> {
+        self.filesystem_in(container.0)
+    }
+
     fn filesystem_in(&self, namespace: Namespace) -> Result<u64, NodeError> {
         let state = self.state();
         let mount = state.kernel.mounts.iter().find(|m| m.namespace == namespace);

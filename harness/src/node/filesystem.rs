@@ -27,7 +27,8 @@ impl Machine {
         Life { boot: state.boots, mount: state.kernel.mounts_made, node, epoch }
     }
 
-    async fn write_block(&self, wwn: &Wwn, life: &Life, block: u64, data: Vec<u8>) -> Result<(), IoError> {
+    /// Writes one block of the device.
+    pub(super) async fn write_block(&self, wwn: &Wwn, life: &Life, block: u64, data: Vec<u8>) -> Result<(), IoError> {
         self.write_map(wwn, &BlockWrite { block, data, meant_for: wwn.clone(), life: life.clone() }).await
     }
 

@@ -16,10 +16,13 @@ use super::fabric::{BLOCK, Life};
 pub const SUPERBLOCK: u64 = 0;
 /// First block of the log.
 pub const LOG_START: u64 = 16;
+/// Sectors that applications read and write by themselves, between the superblock and the log.
+pub const SECTORS: u64 = 8;
 /// Longest text of a record, in bytes.
 pub const MAX_TEXT: usize = 100;
 
 const SUPERBLOCK_MAGIC: &[u8; 8] = b"HPE-SB-1";
+const SECTOR_MAGIC: &[u8; 8] = b"HPE-SEC1";
 const RECORD_MAGIC: &[u8; 8] = b"HPE-LOG1";
 const DIGEST: usize = 16;
 
@@ -181,6 +184,18 @@ impl Superblock {
     }
 }
 
+/// A sector that holds a value.
+pub(super) fn sealed_sector(value: u64) -> Vec<u8> {
+    let mut block = Block::new(SECTOR_MAGIC);
+    block.number(value);
+    seal(block.0)
+}
+
+/// The value of a sector; `None` if it was never written.
+pub(super) fn value_of_sector(block: &[u8]) -> Option<u64> {
+    open(block, SECTOR_MAGIC).and_then(|(mut body, _)| body.number())
+}
+
 /// The longest valid chain from the beginning of the log, as a journal replay finds it.
 #[must_use]
 pub fn replay(log: &[u8], filesystem: FilesystemId) -> Vec<Record> {
@@ -317,6 +332,12 @@ mod tests {
         log[100] ^= 1;
         assert!(replay(&log, one).is_empty());
         assert_eq!(Superblock::decode(&log), None);
+    }
+
+    #[test]
+    fn sectors_round_trip_and_a_blank_one_holds_nothing() {
+        assert_eq!(value_of_sector(&sealed_sector(77)), Some(77));
+        assert_eq!(value_of_sector(&[0; BLOCK]), None);
     }
 
     #[test]

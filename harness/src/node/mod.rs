@@ -21,6 +21,7 @@ mod machine;
 mod options;
 mod port;
 mod random;
+mod sector;
 mod steps;
 
 #[cfg(test)]

@@ -63,6 +63,8 @@ impl FactItems<'_> {
             FactKind::Write(write) => self.write(at, write),
             FactKind::Record(record) => self.record(at, record),
             FactKind::Node { node, event } => self.on_node(at, node, event),
+            // There are many; the write itself is shown at the array.
+            FactKind::Sector(_) => {}
             FactKind::Note { who, what } => self.step(at, lane_of(who), None, what.clone()),
             FactKind::FaultBegan { who, what, lasts } => {
                 self.fault(at, who, what, lasts.map(|lasts| Moment::from(fact.at + lasts)));

@@ -13,6 +13,8 @@ use super::timeline::{FORMAT, Timeline};
 
 /// What stands where a secret was.
 const HIDDEN: &str = "•••";
+/// Items on a page: with more it would have more than some megabytes.
+const MOST_ITEMS: usize = 25_000;
 /// Longest name of a file, without its ending.
 const NAME_AT_MOST: usize = 100;
 
@@ -72,13 +74,13 @@ pub fn read(file: &Path) -> Result<Timeline, ReadError> {
     }
 }
 
-/// Saves the page as `page_file` and the JSON beside it, with the same name ending in `.json`. Secrets that somehow came
-/// into a text are taken out.
+/// Saves the page as `page_file` and the JSON beside it, with the same name ending in `.json`. A long run is thinned where
+/// nothing went wrong, and says so. Secrets that somehow came into a text are taken out.
 ///
 /// # Errors
 /// When a file cannot be written.
 pub fn save(timeline: &Timeline, page_file: &Path, secrets: &[&str]) -> Result<Saved> {
-    let timeline = without(timeline, secrets)?;
+    let timeline = without(&timeline.thinned(MOST_ITEMS), secrets)?;
     let saved = Saved { page: page_file.to_path_buf(), json: page_file.with_extension("json") };
     if let Some(folder) = page_file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;

@@ -34,6 +34,7 @@ pub fn rule_of(invariant: Invariant) -> &'static str {
         Invariant::C10NoSecret => "No secret is in any record, log or answer.",
         Invariant::C11NoPanic => "Nothing panics.",
         Invariant::C12NoGrowth => "The memory of a plugin does not grow with time.",
+        Invariant::C14SectorsAreRegisters => "A sector behaves like one register, whoever reads and writes it.",
         Invariant::C13OldStoreNoticed => {
             "A metadata store put back to an older state is noticed; nothing is given away on its word."
         }

@@ -10,7 +10,9 @@ mod files;
 mod findings;
 mod html;
 mod index;
+mod junit;
 mod recording;
+mod thinning;
 mod timeline;
 mod words;
 
@@ -21,6 +23,7 @@ pub use files::{ReadError, Saved, file_name, read, save};
 pub use findings::rule_of;
 pub use html::page;
 pub use index::{IndexEntry, index};
+pub use junit::{TestResult, write_junit};
 pub use recording::{Call, CallAnswer, Command, Recording, Scene, Story};
 pub use timeline::{
     Answer, AnswerKind, Chapter, FORMAT, Finding, Item, Lane, Moment, Outcome, Ownership, PhaseBegin, Timeline,

@@ -17,11 +17,13 @@ use hpe3par_emulator::array::{
     RemovalAnomaly, VlunAddress, VlunFilter, VlunKind, VlunRow as Row,
 };
 
+use tokio::time::timeout;
+
 use super::calls::{Calls, Port};
 use super::chronicle::Chronicle;
 use super::coverage::Topic;
 use super::network::{Lost, Network, NodeNumber, Service};
-use super::swarm::{NODES, Swarm};
+use super::swarm::Swarm;
 
 /// Longest time of a call, as the production adapters have one.
 pub const ARRAY_DEADLINE: Duration = Duration::from_secs(8);
@@ -73,23 +75,30 @@ impl SimulatedArray {
         effect: impl FnOnce(&Emulator) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, ArrayError> {
         let service = service_of(channel);
-        let (emulator, chronicle, node) = (self.emulator.clone(), self.chronicle.clone(), NODES[self.node]);
+        let (emulator, chronicle, node) =
+            (self.emulator.clone(), self.chronicle.clone(), self.network.name(self.node).to_owned());
+        let asker = node.clone();
         let told = asked.clone();
         let trouble = self.calls.meet(self.node, Port::from(service), || asked.shape());
         let at_the_array = move || {
             let result = effect(&emulator);
             if !told.verb.starts_with(READ) {
-                chronicle.note("array", || format!("does for {node} over {service}: {told}: {}", outcome(&result)));
+                chronicle.note("array", || format!("does for {asker} over {service}: {told}: {}", outcome(&result)));
             }
             chronicle.hear_array();
             result
         };
-        match self.network.call(self.node, service, ARRAY_DEADLINE, trouble, at_the_array).await {
+        let session = timeout(ARRAY_DEADLINE, self.network.session(self.node, service)).await;
+        let answer = match session.unwrap_or(Err(Lost::NotSent)) {
+            Ok(_session) => self.network.call(self.node, service, ARRAY_DEADLINE, trouble, at_the_array).await,
+            Err(lost) => Err(lost),
+        };
+        match answer {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(refusal)) => Err(refused(asked.to_string(), &refusal)),
             Err(lost) => {
                 self.chronicle.count(Topic::Array, &format!("{service}: {}", lost.name()));
-                self.chronicle.note(node, || format!("{asked} over {service}: {}", lost.name()));
+                self.chronicle.note(&node, || format!("{asked} over {service}: {}", lost.name()));
                 Err(lost_request(asked.to_string(), lost))
             }
         }

@@ -248,6 +248,13 @@ impl Clients {
         wanted.map(|workload| (workload.worker, workload.mount_id.clone())).collect()
     }
 
+    /// The volume of a container that runs.
+    #[must_use]
+    pub fn volume_of(&self, index: usize, mount_id: &str) -> Option<SimulatedVolume> {
+        let running = self.running();
+        running.iter().find(|w| w.worker == index && w.mount_id == mount_id).map(|w| w.volume.clone())
+    }
+
     /// The one that is chosen among what runs now.
     fn choose(&self, one: u64) -> Option<Workload> {
         let running = self.running();

@@ -3,7 +3,7 @@
 //! A request belongs to the world once it was sent. A node that dies does not call it back: that a former owner's
 //! last request still takes effect is what the protocol has to survive.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
@@ -11,7 +11,8 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::calls::Trouble;
-use super::swarm::{NODES, RequestOdds};
+use super::sessions::{Session, Sessions};
+use super::swarm::RequestOdds;
 use crate::node::Random;
 
 /// A service on the network.
@@ -44,7 +45,7 @@ impl std::fmt::Display for Service {
     }
 }
 
-/// Number of a node among [`NODES`].
+/// Number of a node in its world, from 0.
 pub type NodeNumber = usize;
 
 /// Why a request brought no answer.
@@ -86,8 +87,8 @@ enum Fate {
 
 struct State {
     /// One generator per node and service, so that one more request of one node does not shift the fate of the others'.
-    random: [[Random; SERVICES]; NODES.len()],
-    cut: [[bool; SERVICES]; NODES.len()],
+    random: Vec<[Random; SERVICES]>,
+    cut: Vec<[bool; SERVICES]>,
     down: [bool; SERVICES],
     store_stands_until: Option<Instant>,
     /// None once everything is healed.
@@ -96,7 +97,9 @@ struct State {
 
 /// The network.
 pub struct Network {
+    names: Vec<String>,
     state: Mutex<State>,
+    sessions: OnceLock<Sessions>,
     /// Signalled when a link or service changes.
     pub changed: Notify,
 }
@@ -109,19 +112,47 @@ const LATEST: Duration = Duration::from_secs(25);
 impl Network {
     /// A network without faults but for these odds.
     #[must_use]
-    pub fn new(seed: u64, store: RequestOdds, array: RequestOdds) -> Self {
-        let random = NODES.map(|node| {
+    pub fn new(seed: u64, names: &[String], store: RequestOdds, array: RequestOdds) -> Self {
+        let of_node = |node: &String| {
             [Service::Store, Service::Wsapi, Service::Cli]
                 .map(|service| Random::new(seed, &format!("network {node} {service}")))
-        });
+        };
         let state = State {
-            random,
-            cut: Default::default(),
+            random: names.iter().map(of_node).collect(),
+            cut: vec![Default::default(); names.len()],
             down: Default::default(),
             store_stands_until: None,
             odds: Some([store, array.clone(), array]),
         };
-        Self { state: Mutex::new(state), changed: Notify::new() }
+        Self { names: names.to_vec(), state: Mutex::new(state), sessions: OnceLock::new(), changed: Notify::new() }
+    }
+
+    /// Host name of a node.
+    #[must_use]
+    pub fn name(&self, node: NodeNumber) -> &str {
+        self.names.get(node).map_or("?", String::as_str)
+    }
+
+    /// From now on the array grants few sessions and takes its time. Only the first call counts.
+    pub fn limit_sessions(&self, sessions: Sessions) {
+        let _ = self.sessions.set(sessions);
+    }
+
+    /// The array's sessions, where they are limited.
+    #[must_use]
+    pub fn sessions(&self) -> Option<&Sessions> {
+        self.sessions.get()
+    }
+
+    /// A session for one request to the array, and the time that the array takes for it; nothing where sessions are not limited.
+    ///
+    /// # Errors
+    /// [`Lost::Busy`] when the array grants no further one.
+    pub async fn session(&self, node: NodeNumber, service: Service) -> Result<Option<Session<'_>>, Lost> {
+        let Some(sessions) = self.sessions.get().filter(|_| service != Service::Store) else { return Ok(None) };
+        let session = sessions.open(node, service).await?;
+        sleep(sessions.time(service, |bound| self.below(node, service, bound))).await;
+        Ok(Some(session))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -151,7 +182,7 @@ impl Network {
     /// Heals everything; requests on their way keep their fate.
     pub fn heal(&self) {
         self.change(|state| {
-            state.cut = Default::default();
+            state.cut.fill(Default::default());
             state.down = Default::default();
             state.store_stands_until = None;
             state.odds = None;

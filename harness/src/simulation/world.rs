@@ -83,6 +83,20 @@ impl World {
     /// # Errors
     /// [`WorldError`] is a defect of the simulation.
     pub fn build(seed: u64, swarm: Swarm, defects: Defects, notes: bool) -> Result<Arc<Self>, WorldError> {
+        Self::build_with(&NODES.map(str::to_owned), seed, swarm, defects, notes)
+    }
+
+    /// Builds a world with nodes of these names.
+    ///
+    /// # Errors
+    /// As [`Self::build`].
+    pub fn build_with(
+        names: &[String],
+        seed: u64,
+        swarm: Swarm,
+        defects: Defects,
+        notes: bool,
+    ) -> Result<Arc<Self>, WorldError> {
         let start = Instant::now();
         let config = ArrayConfig { seed, inflight: swarm.inflight, ..ArrayConfig::default() };
         let emulator = Emulator::with_clock(config, move || start.elapsed());
@@ -98,13 +112,13 @@ impl World {
             .map(|volume| (volume.array_name.to_string(), volume.wwn.clone()))
             .collect();
         wwns.insert(BYSTANDER.to_owned(), bystander.clone());
-        let rules = rules(&swarm, bystander, unexpected.as_ref().map(|volume| volume.wwn.clone()));
+        let rules = rules(names, &swarm, bystander, unexpected.as_ref().map(|volume| volume.wwn.clone()));
         let chronicle = Arc::new(Chronicle::new(emulator.clone(), start, &rules, wwns, notes));
-        let network = Arc::new(Network::new(seed, swarm.store.clone(), swarm.array.clone()));
+        let network = Arc::new(Network::new(seed, names, swarm.store.clone(), swarm.array.clone()));
         let fabric = EmulatedFabric::new(emulator.clone(), swarm.settling.clone(), seed);
         let fabric = Arc::new(WatchedFabric::new(fabric, chronicle.clone()));
         let (mut workers, calls) = (Vec::new(), Calls::default());
-        for (index, name) in NODES.into_iter().enumerate() {
+        for (index, name) in names.iter().enumerate() {
             let number = index as u64 + 1;
             let world = NodeWorld {
                 fabric: fabric.clone(),
@@ -188,9 +202,8 @@ impl World {
     }
 }
 
-fn rules(swarm: &Swarm, bystander: Wwn, unexpected: Option<Wwn>) -> Rules {
-    let node_of_host =
-        NODES.iter().filter_map(|name| Some((array_host_name(name).ok()?.to_string(), (*name).to_owned())));
+fn rules(names: &[String], swarm: &Swarm, bystander: Wwn, unexpected: Option<Wwn>) -> Rules {
+    let node_of_host = names.iter().filter_map(|name| Some((array_host_name(name).ok()?.to_string(), name.clone())));
     Rules {
         exports: if swarm.one_host { ExportRule::Strict } else { ExportRule::OneWriter },
         bystanders: BTreeSet::from([bystander]),

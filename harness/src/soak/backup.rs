@@ -5,21 +5,17 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result};
 use tokio::time::{Instant, sleep};
 
-use super::deployment::{Deployment, ORDER};
-use super::machine::{AppReport, Order, Report};
-use super::workload::{Engines, Mounted, Volume};
+use super::deployment::Deployment;
+use super::holder::{Holder, SUCCEEDS, WRITES};
+use super::workload::{Engines, Volume};
 
 /// How long the store is an old one.
 const OLD: Duration = Duration::from_secs(15);
 /// Pause between requests meanwhile.
 const PAUSE: Duration = Duration::from_secs(1);
-/// How long a request is repeated that has to succeed in the end.
-const SUCCEEDS: Duration = Duration::from_secs(60);
-/// How long a container writes.
-const WRITES: Duration = Duration::from_millis(1_500);
 /// What a node says that noticed.
 const NOTICED: &str = "restored from an older state";
 
@@ -61,13 +57,6 @@ impl std::fmt::Display for Restored {
     }
 }
 
-/// A container of this scene.
-struct Holder {
-    worker: usize,
-    id: String,
-    container: u64,
-}
-
 /// Plays the scene on a site that is quiet and well.
 ///
 /// # Errors
@@ -76,61 +65,28 @@ pub async fn play(engines: &Arc<Engines>) -> Result<Restored> {
     let deployment = Arc::clone(&engines.site().deployment);
     let last = deployment.workers.len().saturating_sub(1);
     let volume = engines.create(0, "restored", 1).await.context("creating a volume")?;
-    let first = hold(engines, &volume, 0).await?;
+    let first = Holder::hold(engines, &volume, 0).await?;
     let (old, new) = (deployment.directory().join("backup"), deployment.directory().join("newer"));
     deployment.members.back_up(&old).await?;
-    let owner = hold(engines, &volume, 1).await.context("taking the volume over after the backup")?;
-    let_go(engines, &volume, &first).await?;
+    let owner = Holder::hold(engines, &volume, 1).await.context("taking the volume over after the backup")?;
+    first.let_go(engines, &volume).await?;
     sleep(WRITES).await;
     deployment.members.back_up(&new).await?;
-    let before = progress(engines, &owner).await?;
+    let before = owner.progress(engines).await?;
     deployment.members.put_back(&old).await?;
     let (refused, granted) = ask_elsewhere(engines, &volume, [0, last]).await;
-    let after = progress(engines, &owner).await?;
+    let after = owner.progress(engines).await?;
     let noticed_by = who_noticed(&deployment)?;
     deployment.members.put_back(&new).await?;
     let back = Instant::now();
-    let_go(engines, &volume, &owner).await?;
-    let auditor = hold(engines, &volume, last).await.context("mounting the volume after the newer state was back")?;
-    let_go(engines, &volume, &auditor).await?;
+    owner.let_go(engines, &volume).await?;
+    let auditor =
+        Holder::hold(engines, &volume, last).await.context("mounting the volume after the newer state was back")?;
+    auditor.let_go(engines, &volume).await?;
     let well_after = back.elapsed();
     remove(engines, &volume).await?;
     let owner_wrote = after.failure.is_none() && after.synced > before.synced;
     Ok(Restored { noticed_by, refused, granted, owner_wrote, well_after })
-}
-
-/// Mounts, and starts a container that writes.
-async fn hold(engines: &Engines, volume: &Volume, worker: usize) -> Result<Holder> {
-    let (id, begun) = (engines.new_mount_id(), Instant::now());
-    let mounted: Mounted = loop {
-        match engines.mount(worker, volume, &id).await {
-            Ok(mounted) => break mounted,
-            Err(error) if begun.elapsed() > SUCCEEDS => return Err(error).context("the Mount never succeeded"),
-            Err(_) => sleep(PAUSE).await,
-        }
-    };
-    let order = Order::RunContainer { dir: mounted.dir };
-    let Report::Container(container) = engines.worker(worker)?.console().order(&order, ORDER).await? else {
-        bail!("the machine did not say which container it started");
-    };
-    sleep(WRITES).await;
-    Ok(Holder { worker, id, container })
-}
-
-async fn let_go(engines: &Engines, volume: &Volume, holder: &Holder) -> Result<()> {
-    let console = engines.worker(holder.worker)?.console();
-    console.order(&Order::StopContainer { container: holder.container }, ORDER).await?;
-    let tries = usize::try_from(SUCCEEDS.as_secs()).unwrap_or(usize::MAX);
-    ensure!(engines.unmount(holder.worker, volume, &holder.id, tries).await, "the Unmount never succeeded");
-    Ok(())
-}
-
-async fn progress(engines: &Engines, holder: &Holder) -> Result<AppReport> {
-    let order = Order::Application { container: holder.container };
-    match engines.worker(holder.worker)?.console().order(&order, ORDER).await? {
-        Report::Application(report) => Ok(report),
-        other => bail!("another answer: {other:?}"),
-    }
 }
 
 /// Asks for the volume where it is not, for as long as the store is old. What is granted is kept until then.

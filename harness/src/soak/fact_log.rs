@@ -21,6 +21,9 @@ use crate::cluster::observed_store::StoreObserver;
 use crate::cluster::witness::{node_name, record_fact, records_in};
 use crate::node::{Epochs, NodeEvent, NodeObserver};
 
+/// So many commits are remembered as logged; an older one is logged again, and then put together with the first.
+const REVISIONS: usize = 5_000;
+
 /// One line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LoggedFact {
@@ -60,6 +63,12 @@ impl FactLog {
         Ok(Self { clock, open: Mutex::new(open) })
     }
 
+    /// The time, as it is logged.
+    #[must_use]
+    pub fn now(&self) -> Duration {
+        self.clock.now()
+    }
+
     /// Tells what happens now.
     pub fn log(&self, kind: FactKind) {
         let mut open = self.lock();
@@ -81,6 +90,9 @@ impl FactLog {
             open.epochs.insert(key, record.epoch.0);
         }
         if open.revisions.insert(revision.0) {
+            if open.revisions.len() > REVISIONS {
+                open.revisions.pop_first();
+            }
             open.write(&LoggedFact { at: now, revision: Some(revision.0), kind: FactKind::Record(fact) });
         }
     }

@@ -157,10 +157,16 @@ impl Figures {
         self.lock().counts.get(what).map_or(0, |outcomes| outcomes.values().sum())
     }
 
+    /// All times of a kind.
+    #[must_use]
+    pub fn times(&self, what: Measure, undisturbed: bool) -> Vec<Duration> {
+        self.lock().times.get(&(what, undisturbed)).cloned().unwrap_or_default()
+    }
+
     /// A distribution.
     #[must_use]
     pub fn spread(&self, what: Measure, undisturbed: bool) -> Spread {
-        Spread::of(self.lock().times.get(&(what, undisturbed)).cloned().unwrap_or_default())
+        Spread::of(self.times(what, undisturbed))
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

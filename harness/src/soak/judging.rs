@@ -9,7 +9,9 @@ use hpe3par_docker_plugin::store::MetadataStore as _;
 
 use super::deployment::Deployment;
 use super::fact_log::read_all;
-use crate::checks::{ExportRule, Fact, FactKind, Invariant, LifeKey, Rules, Violation, check, scan_for_secrets};
+use crate::checks::{
+    ExportRule, Fact, FactKind, Invariant, LifeKey, Rules, Violation, check, check_sectors, scan_for_secrets,
+};
 use crate::cluster::configuration::ARRAY_PASSWORD;
 use crate::cluster::panics;
 use crate::node::NodeEvent;
@@ -31,7 +33,9 @@ pub fn judge(deployment: &Deployment, history: &[Fact], one_host: bool) -> Vec<V
         node_of_host: deployment.workers.iter().map(|worker| of(worker.name())).collect::<BTreeMap<_, _>>(),
         ..Rules::default()
     };
-    check(&mounts_that_took_effect(history), &rules)
+    let mut found = check(&mounts_that_took_effect(history), &rules);
+    found.extend(check_sectors(history));
+    found
 }
 
 /// A mount begins to count with the superblock it writes. A machine that was frozen between reading and writing and finds its

@@ -10,6 +10,7 @@ use super::closing::{CLEAN_WITHIN, HEALED_WITHIN};
 use super::figures::{Figures, Measure, Spread};
 use super::memory::Resident;
 use super::nemesis::Interval;
+use super::report_files::ReportFiles;
 use crate::checks::Violation;
 
 /// How many violations are shown in full.
@@ -44,6 +45,8 @@ pub struct SoakReport {
     pub workers: usize,
     /// Safety defect that was put in.
     pub mutant: Option<String>,
+    /// Older build that some workers ran.
+    pub older: Option<String>,
     /// Operations and how they came out.
     pub operations: BTreeMap<String, BTreeMap<String, u64>>,
     /// Faults by kind.
@@ -70,6 +73,9 @@ pub struct SoakReport {
     pub violations: Vec<Violation>,
     /// Where the files are, if they were kept.
     pub files: Option<String>,
+    /// Page, JSON and JUnit.
+    #[serde(skip)]
+    pub written: Option<ReportFiles>,
 }
 
 impl SoakReport {
@@ -174,22 +180,32 @@ impl SoakReport {
         let clean = self.clean_in.map_or("never".to_owned(), seconds);
         writeln!(f, "everything well again after the last fault: {healed} (goal L3: {HEALED_WITHIN:?})")?;
         writeln!(f, "nothing left after the last Unmount: {clean} (goal L10: {CLEAN_WITHIN:?})")?;
-        writeln!(f, "not measured: L9 (the limit of takeovers is lifted here), L11 (1000 volumes on 64 nodes)")
+        writeln!(
+            f,
+            "not measured here: L9 (the limit of takeovers is lifted), L11 (1000 volumes on 64 nodes); see hpe3par-lab liveness"
+        )
     }
 
     fn show_memory(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "\nmemory        processes  watched     warm      end     most")?;
+        writeln!(f, "\nmemory        processes  watched     warm      end     most   per hour    limit")?;
         for resident in &self.memory {
+            let verdict = match (resident.grows, resident.slope, resident.limit) {
+                (true, _, _) => "GROWS",
+                (false, Some(_), Some(_)) => "flat",
+                (false, None, Some(_)) => "watched too shortly to say",
+                (false, _, None) => "only looked at",
+            };
             writeln!(
                 f,
-                "  {:<11} {:>9} {:>8} {:>8} {:>8} {:>8}{}",
+                "  {:<11} {:>9} {:>8} {:>8} {:>8} {:>8} {:>10} {:>8}  {verdict}",
                 resident.name,
                 resident.processes,
                 format!("{} s", resident.watched.as_secs()),
                 mebibytes(resident.first_bytes),
                 mebibytes(resident.last_bytes),
                 mebibytes(resident.most_bytes),
-                if resident.grows { "  GROWS" } else { "" }
+                resident.slope.map_or("-".to_owned(), |slope| format!("{:+.1} MiB", slope as f64 / f64::from(1 << 20))),
+                resident.limit.map_or("-".to_owned(), mebibytes)
             )?;
         }
         Ok(())
@@ -223,8 +239,13 @@ impl SoakReport {
         if self.violations.len() > SHOWN {
             writeln!(f, "  and {} more", self.violations.len() - SHOWN)?;
         }
-        match &self.files {
-            Some(files) => writeln!(f, "logs, facts and time line: {files}"),
+        if let Some(files) = &self.files {
+            writeln!(f, "logs, facts and time line: {files}")?;
+        }
+        match &self.written {
+            Some(ReportFiles { page, json, junit }) => {
+                writeln!(f, "page: {}  (report: {}, JUnit: {})", page.display(), json.display(), junit.display())
+            }
             None => Ok(()),
         }
     }

@@ -1,12 +1,12 @@
 //! One soak from its beginning to its judgement.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use hpe3par_docker_plugin::array::Wwn;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
@@ -17,8 +17,8 @@ use super::figures::Figures;
 use super::judging;
 use super::memory::{Memory, Resident};
 use super::nemesis::{FaultLog, Nemesis, Planned, plan};
-use super::page;
 use super::report::{SoakReport, by_kind, timings};
+use super::report_files::{self, Seen};
 use super::watching::Watching;
 use super::workload::{Engines, Orchestrator, Site, probe, reap};
 use crate::checks::{Fact, FactKind, Invariant, Violation};
@@ -41,10 +41,14 @@ pub struct SoakPlan {
     pub one_host: bool,
     /// Name of a safety defect put into every plugin.
     pub mutant: Option<String>,
+    /// An older build of this program, for every second worker in every second of its boots.
+    pub older: Option<PathBuf>,
     /// Leaves the last scene out, in which etcd is put back to a backup.
     pub without_backup: bool,
-    /// Leaves logs, facts and time line where they are.
+    /// Leaves logs, facts and time line where they are, also when nothing is wrong.
     pub keep: bool,
+    /// Folder for page, report and JUnit.
+    pub report: PathBuf,
 }
 
 impl SoakPlan {
@@ -88,6 +92,7 @@ pub async fn run(plan: &SoakPlan, on_progress: impl Fn(Progress)) -> Result<Soak
         seed: plan.seed,
         settings: plan.settings(),
         mutant: plan.mutant.clone(),
+        older: plan.older.clone(),
     };
     let deployment = Arc::new(Deployment::start(&deployment_plan).await?);
     let (figures, faults) = (Arc::new(Figures::default()), Arc::new(FaultLog::default()));
@@ -112,19 +117,34 @@ pub async fn run(plan: &SoakPlan, on_progress: impl Fn(Progress)) -> Result<Soak
     }
     drop((engines, site));
     let mut deployment = Arc::into_inner(deployment).context("somebody still works with the deployment")?;
+    let seen = Seen {
+        nodes: deployment.workers.iter().map(|worker| worker.name().to_owned()).collect(),
+        names: watching.names(),
+        history: judging::history(&deployment)?,
+    };
     if plan.keep || !report.is_clean() {
         deployment.keep_files();
         report.files = Some(deployment.directory().display().to_string());
-        write_down(&deployment, &report, watching.names())?;
+        let lines: Vec<String> = seen.history.iter().map(ToString::to_string).collect();
+        let file = deployment.directory().join("timeline");
+        std::fs::write(file, lines.join("\n")).context("writing the time line")?;
     }
     report.violations.extend(end(deployment).await);
+    report.written = Some(report_files::write(&plan.report, &report, seen)?);
     Ok(report)
 }
 
 fn growth(resident: &Resident) -> Option<Violation> {
-    let Resident { name, first_bytes, last_bytes, watched, .. } = resident;
+    let Resident { name, first_bytes, last_bytes, watched, slope, limit, .. } = resident;
     resident.grows.then(|| {
-        let words = format!("the memory of {name} grew from {first_bytes} to {last_bytes} bytes in {watched:.0?}");
+        let mib = |bytes: f64| bytes / f64::from(1 << 20);
+        let words = format!(
+            "the memory of {name} grew from {:.0} to {:.0} MiB in {watched:.0?}: {:.1} MiB an hour, at most {:.0} are allowed",
+            mib(*first_bytes as f64),
+            mib(*last_bytes as f64),
+            mib(slope.unwrap_or_default() as f64),
+            mib(limit.unwrap_or_default() as f64)
+        );
         Violation::new(Invariant::C12NoGrowth, *watched, words)
     })
 }
@@ -213,6 +233,7 @@ async fn judge(
         lasted: plan.length,
         workers: plan.workers,
         mutant: plan.mutant.clone(),
+        older: plan.older.as_ref().map(|program| program.display().to_string()),
         operations: figures.counts(),
         faults: by_kind(&faults.all()),
         takeovers: takeovers(&history),
@@ -226,17 +247,8 @@ async fn judge(
         restored: None,
         violations,
         files: None,
+        written: None,
     })
-}
-
-/// The time line as text, and a page of what happened around the first violation.
-fn write_down(deployment: &Deployment, report: &SoakReport, names: BTreeMap<Wwn, String>) -> Result<()> {
-    let history = judging::history(deployment)?;
-    let lines: Vec<String> = history.iter().map(ToString::to_string).collect();
-    std::fs::write(deployment.directory().join("timeline"), lines.join("\n")).context("writing the time line")?;
-    let title = format!("soak, seed {}", report.seed);
-    let nodes = deployment.workers.iter().map(|worker| worker.name().to_owned()).collect();
-    page::write(deployment.directory(), &title, nodes, names, &history, &report.violations).map(drop)
 }
 
 /// Epochs that began while the epoch before still had another owner.

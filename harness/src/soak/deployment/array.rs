@@ -9,7 +9,7 @@ use hpe3par_emulator::faults::FaultRule;
 use serde_json::Value;
 
 use super::addresses::{Part, address_of};
-use super::child::Child;
+use super::child::{Child, How};
 use crate::soak::array_process::{ArrayPlan, ArrayReady};
 use crate::soak::clock::SharedClock;
 
@@ -53,7 +53,8 @@ impl ArrayPart {
         let plan = ArrayPlan { address: address_of(Part::Array), seed, clock, facts: facts.clone() };
         let plan_file = directory.join("array.plan");
         std::fs::write(&plan_file, serde_json::to_string(&plan)?).context("writing the array's plan")?;
-        let (child, line) = Child::part("the array", "array", &plan_file, &directory.join("array.stderr")).await?;
+        let (child, line) =
+            Child::part("the array", "array", &plan_file, &directory.join("array.stderr"), &How::default()).await?;
         let ready = serde_json::from_str(&line).context("reading what the array says")?;
         let http = reqwest::Client::builder().timeout(ANSWER).build().context("building an HTTP client")?;
         Ok(Self { child, ready, facts, http })
@@ -75,6 +76,14 @@ impl ArrayPart {
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.child.pid()
+    }
+
+    /// Stops its process where it stands, or lets it go on: management and data path.
+    ///
+    /// # Errors
+    /// When it is gone.
+    pub fn freeze(&self, frozen: bool) -> Result<()> {
+        if frozen { self.child.freeze() } else { self.child.thaw() }
     }
 
     /// Cuts a management interface off, or opens it again.
@@ -108,6 +117,7 @@ impl ArrayPart {
     /// # Errors
     /// When the control interface does not answer.
     pub async fn heal(&self) -> Result<()> {
+        self.freeze(false)?;
         self.delete("faults").await?;
         self.front_end(FrontEnd::Wsapi, false).await?;
         self.front_end(FrontEnd::Ssh, false).await

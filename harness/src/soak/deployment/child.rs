@@ -1,5 +1,6 @@
 //! A process that a soak started: it is known by its handle, never by name, and does not outlive the soak.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::path::Path;
@@ -25,6 +26,15 @@ pub struct Child {
     pid: Pid,
 }
 
+/// How a part is started.
+#[derive(Debug, Clone, Default)]
+pub struct How<'a> {
+    /// The program; this very one if it is `None`.
+    pub program: Option<&'a Path>,
+    /// Further environment.
+    pub environment: Vec<(&'static str, OsString)>,
+}
+
 impl Child {
     /// Starts a program; what it writes to stderr is appended to a file. Its stdin stays open for as long as it is held.
     ///
@@ -39,14 +49,15 @@ impl Child {
         Ok(Self { name: name.to_owned(), process, pid })
     }
 
-    /// Starts a part of the soak, this very program, with a plan; gives the line with which it says that it is ready.
+    /// Starts a part of the soak with a plan; gives the line with which it says that it is ready.
     ///
     /// # Errors
     /// When it does not start, or says nothing within 40 s.
-    pub async fn part(name: &str, part: &str, plan: &Path, stderr: &Path) -> Result<(Self, String)> {
-        let program = std::env::current_exe().context("finding this program")?;
-        let mut command = dying_with_its_parent(&program);
+    pub async fn part(name: &str, part: &str, plan: &Path, stderr: &Path, how: &How<'_>) -> Result<(Self, String)> {
+        let own = std::env::current_exe().context("finding this program")?;
+        let mut command = dying_with_its_parent(how.program.unwrap_or(&own));
         command.args(["part", part]).arg(plan).stdout(Stdio::piped());
+        command.envs(how.environment.iter().map(|(name, value)| (name, value)));
         let mut child = Self::start(name, &mut command, stderr)?;
         let stdout = child.process.stdout.take().context("no stdout")?;
         let mut line = String::new();

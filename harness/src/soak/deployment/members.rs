@@ -12,8 +12,9 @@ use tokio::sync::Mutex;
 
 use super::addresses::{Part, address_of};
 use super::child::{Child, copy_directory, said};
+use super::peer_links::PeerLinks;
+use super::slow_disk;
 use crate::cluster::etcd::{dying_with_its_parent, find_program, free_port, health};
-use crate::cluster::link::{Condition, Link};
 use crate::cluster::wait::wait_for_condition;
 
 /// How many members there are.
@@ -29,6 +30,7 @@ pub struct Members {
     program: PathBuf,
     directory: PathBuf,
     members: Vec<Member>,
+    ways: PeerLinks,
     http: reqwest::Client,
 }
 
@@ -37,8 +39,8 @@ struct Member {
     name: String,
     client: SocketAddr,
     peer: SocketAddr,
-    /// Through this the other members reach it.
-    from_peers: Link,
+    /// Where the other members reach it.
+    for_peers: SocketAddr,
     child: Mutex<Option<Child>>,
     standing: AtomicU8,
 }
@@ -55,16 +57,16 @@ impl Members {
     /// When there is no etcd or a member does not answer; the error holds the end of its log.
     pub async fn start(directory: &Path) -> Result<Self> {
         let http = reqwest::Client::builder().timeout(ANSWER).build().context("building an HTTP client for etcd")?;
-        let mut members = Vec::new();
+        let (mut members, mut ways) = (Vec::new(), PeerLinks::new());
         for number in 0..MEMBERS {
             let own = address_of(Part::Member(number));
             let (client, peer) = (free_port(own)?, free_port(own)?);
-            let from_peers = Link::at(address_of(Part::MemberForPeers(number)), peer).await?;
+            let for_peers = ways.open(number, address_of(Part::MemberForPeers(number)), peer).await?;
             let name = format!("etcd{}", number + 1);
             let (child, standing) = (Mutex::default(), AtomicU8::new(DEAD));
-            members.push(Member { name, client, peer, from_peers, child, standing });
+            members.push(Member { name, client, peer, for_peers, child, standing });
         }
-        let members = Self { program: find_program()?, directory: directory.to_owned(), members, http };
+        let members = Self { program: find_program()?, directory: directory.to_owned(), members, ways, http };
         members.start_all().await?;
         Ok(members)
     }
@@ -159,11 +161,19 @@ impl Members {
         }
     }
 
-    /// Cuts the way the other members reach a member, or opens it again.
-    pub fn cut_from_peers(&self, number: usize, condition: Condition) {
-        if let Some(member) = self.members.get(number) {
-            member.from_peers.set(condition);
-        }
+    /// The other members do not reach a member any more; it reaches them.
+    pub fn close_to_a_member(&self, number: usize) {
+        self.ways.close((0..MEMBERS).map(|from| (from, number)));
+    }
+
+    /// Two members do not reach each other any more; the third reaches both.
+    pub fn close_between(&self, one: usize, other: usize) {
+        self.ways.close([(one, other), (other, one)]);
+    }
+
+    /// Opens all ways between members.
+    pub fn open_all_ways(&self) {
+        self.ways.close([]);
     }
 
     /// Starts a member that is dead, on its data; does not wait for it.
@@ -172,12 +182,43 @@ impl Members {
     /// When it cannot be started.
     pub async fn restart(&self, number: usize) -> Result<()> {
         let member = self.members.get(number).context("no such member")?;
+        self.start_with(number, &mut self.command(member)).await
+    }
+
+    /// Starts a member that is dead on a slow disk: each of its syncs takes longer. Tells whether that is possible here.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub async fn restart_on_a_slow_disk(&self, number: usize) -> Result<bool> {
+        let member = self.members.get(number).context("no such member")?;
+        match slow_disk::slowed(&self.command(member)) {
+            Some(mut command) => self.start_with(number, &mut command).await.map(|()| true),
+            None => Ok(false),
+        }
+    }
+
+    async fn start_with(&self, number: usize, command: &mut Command) -> Result<()> {
+        let member = self.members.get(number).context("no such member")?;
         let mut place = member.child.lock().await;
         if place.is_none() {
-            *place = Some(Child::start(&member.name, &mut self.command(member), &self.log(member))?);
+            let child = Child::start(&member.name, command, &self.log(member))?;
+            self.ways.belongs_to(number, child.pid());
+            *place = Some(child);
             member.standing.store(WORKS, Ordering::SeqCst);
         }
         Ok(())
+    }
+
+    /// Waits until nobody answers any more where a member that was killed did.
+    pub async fn until_gone(&self, number: usize) {
+        let Some(member) = self.members.get(number) else { return };
+        let gone = async {
+            while tokio::net::TcpStream::connect(member.client).await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        // The next start says what is wrong.
+        let _ = tokio::time::timeout(ANSWER, gone).await;
     }
 
     /// Opens every way, and lets every member run and answer.
@@ -186,9 +227,9 @@ impl Members {
     /// When one does not.
     pub async fn heal(&self) -> Result<()> {
         for number in 0..self.members.len() {
-            self.cut_from_peers(number, Condition::Up);
             self.thaw(number).await;
         }
+        self.open_all_ways();
         self.start_all().await
     }
 
@@ -249,7 +290,7 @@ impl Members {
     /// The shortest lease of a member is one and a half election times, rounded up to seconds.
     fn command(&self, member: &Member) -> Command {
         let (client, listen) = (format!("http://{}", member.client), format!("http://{}", member.peer));
-        let known_as = |member: &Member| format!("http://{}", member.from_peers.address());
+        let known_as = |member: &Member| format!("http://{}", member.for_peers);
         let all: Vec<String> =
             self.members.iter().map(|member| format!("{}={}", member.name, known_as(member))).collect();
         let mut command = dying_with_its_parent(&self.program);

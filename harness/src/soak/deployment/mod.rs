@@ -4,6 +4,9 @@ mod addresses;
 mod array;
 mod child;
 mod members;
+mod peer_links;
+mod slow_disk;
+mod wall_clock;
 mod worker;
 
 use std::path::{Path, PathBuf};
@@ -34,6 +37,8 @@ pub struct DeploymentPlan {
     pub settings: Vec<(String, String)>,
     /// Name of a safety defect put into every plugin.
     pub mutant: Option<String>,
+    /// An older build of this program: every second worker runs it in every second of its boots.
+    pub older: Option<PathBuf>,
 }
 
 /// Everybody. Dropping it ends every process, workers first, and removes all files.
@@ -79,6 +84,7 @@ impl Deployment {
             settings: &plan.settings,
             seed: plan.seed,
             mutant: plan.mutant.clone(),
+            older: plan.older.clone(),
         };
         let mut workers = Vec::new();
         for number in 0..plan.workers {

@@ -10,7 +10,8 @@ use anyhow::{Context as _, Result};
 use tokio::sync::Mutex;
 
 use super::addresses::{Part, address_of};
-use super::child::Child;
+use super::child::{Child, How};
+use super::wall_clock::WallClock;
 use crate::checks::FactKind;
 use crate::cluster::configuration::{Addresses, ArrayIdentity, Configuration};
 use crate::cluster::docker_client::{Dialect, DockerClient};
@@ -67,6 +68,8 @@ pub struct Site<'a> {
     pub seed: u64,
     /// Name of a safety defect.
     pub mutant: Option<String>,
+    /// An older build of this program.
+    pub older: Option<PathBuf>,
 }
 
 /// A worker.
@@ -81,6 +84,9 @@ pub struct Worker {
     plan: MachinePlan,
     plan_file: PathBuf,
     machine: Mutex<Machine>,
+    wall_clock: Option<WallClock>,
+    /// What it runs in every second boot.
+    older: Option<PathBuf>,
     boots: AtomicU64,
     /// It is off or stands still.
     away: AtomicBool,
@@ -134,6 +140,9 @@ impl Worker {
             links,
             plan,
             machine: Mutex::default(),
+            // The first worker's memory is watched: nothing is put between its plugin and the system.
+            wall_clock: if number == 0 { None } else { WallClock::of(&directory)? },
+            older: site.older.clone().filter(|_| number % 2 == 1),
             boots: AtomicU64::new(0),
             away: AtomicBool::new(true),
         })
@@ -210,7 +219,11 @@ impl Worker {
         let event = NodeEvent::Booted { boot: format!("boot {boot}") };
         fact_log.log(FactKind::Node { node: self.name.clone(), event });
         let stderr = self.directory().join("stderr");
-        let (child, _) = Child::part(&self.name, "machine", &self.plan_file, &stderr).await?;
+        let how = How {
+            program: self.older.as_deref().filter(|_| boot % 2 == 1),
+            environment: self.wall_clock.as_ref().map(WallClock::environment).unwrap_or_default(),
+        };
+        let (child, _) = Child::part(&self.name, "machine", &self.plan_file, &stderr, &how).await?;
         machine.child = Some(child);
         self.away.store(false, Ordering::SeqCst);
         Ok(())
@@ -286,11 +299,27 @@ impl Worker {
         }
     }
 
-    /// Opens all links and brings machine and plugin back.
+    /// Changes what the link to one member of etcd does.
+    pub fn set_link_to_member(&self, member: usize, condition: Condition) {
+        if let Some(link) = self.links.etcd.get(member) {
+            link.set(condition);
+        }
+    }
+
+    /// Sets its wall clock so much ahead, or behind. Tells whether that is possible here.
+    ///
+    /// # Errors
+    /// When it cannot be set.
+    pub fn set_wall_clock(&self, seconds: i64) -> Result<bool> {
+        self.wall_clock.as_ref().map_or(Ok(false), |clock| clock.set(seconds).map(|()| true))
+    }
+
+    /// Opens all links, sets the clock right, and brings machine and plugin back.
     ///
     /// # Errors
     /// When they do not come back.
     pub async fn heal(&self, fact_log: &Arc<FactLog>) -> Result<()> {
+        self.set_wall_clock(0)?;
         Network::ALL.iter().for_each(|network| self.set_links(*network, Condition::Up));
         self.freeze(false, fact_log).await;
         self.switch_on(fact_log).await?;

@@ -9,7 +9,9 @@ use hpe3par_docker_plugin::node::NodeError;
 use serde::{Deserialize, Serialize};
 use tokio::time::sleep;
 
+use super::sectors::{LeftAlone, Sectors};
 use crate::node::{ContainerId, SimulatedNode};
+use crate::soak::fact_log::FactLog;
 
 /// Pause after each record.
 const PAUSE: Duration = Duration::from_millis(120);
@@ -25,6 +27,15 @@ pub struct AppReport {
     pub synced: u64,
     /// Why it ended, if it ended by itself.
     pub failure: Option<String>,
+}
+
+/// Where an application runs, and where it tells what it does with sectors.
+pub(super) struct Place {
+    pub(super) facts: Arc<FactLog>,
+    pub(super) left_alone: LeftAlone,
+    pub(super) name: String,
+    pub(super) boot: u64,
+    pub(super) number: u64,
 }
 
 /// A running container with its application.
@@ -44,9 +55,13 @@ struct Progress {
 
 impl Application {
     /// Starts a container on what is mounted at a directory.
-    pub(super) async fn start(node: &SimulatedNode, dir: &Path) -> Result<Self, NodeError> {
+    pub(super) async fn start(node: &SimulatedNode, dir: &Path, of: Place) -> Result<Self, NodeError> {
         let container = node.run_container(dir).await?;
         let progress = Arc::new(Progress::default());
+        let Place { facts, left_alone, name, boot, number } = of;
+        let sectors = Sectors { node: node.clone(), container, facts, left_alone, name, place: (boot, number) };
+        let at_work = Arc::clone(&progress);
+        tokio::spawn(sectors.run(move || at_work.stopped.load(Ordering::SeqCst)));
         tokio::spawn(append_and_sync(node.clone(), container, Arc::clone(&progress)));
         Ok(Self { container, progress })
     }

@@ -12,9 +12,10 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Mutex, Notify};
 use tokio_util::sync::CancellationToken;
 
-use super::application::Application;
+use super::application::{Application, Place};
 use super::console::{Order, Report, Status};
 use super::process::MachinePlan;
+use super::sectors::LeftAlone;
 use crate::cluster::docker_client::{Dialect, DockerClient};
 use crate::cluster::log_buffer::LogBuffer;
 use crate::cluster::plugin;
@@ -38,6 +39,7 @@ pub(super) struct ConsoleServer {
     plugin: Mutex<Option<PluginProcess>>,
     applications: Mutex<BTreeMap<u64, Arc<Application>>>,
     containers: AtomicU64,
+    left_alone: LeftAlone,
     /// Signalled when the machine is to end.
     pub(super) down: Notify,
 }
@@ -59,6 +61,7 @@ impl ConsoleServer {
             plugin: Mutex::default(),
             applications: Mutex::default(),
             containers: AtomicU64::new(0),
+            left_alone: LeftAlone::default(),
             down: Notify::new(),
         }
     }
@@ -92,8 +95,10 @@ impl ConsoleServer {
         match order {
             Order::Status => return Ok(Report::Status(self.status().await)),
             Order::RunContainer { dir } => {
-                let application = Application::start(&self.node, &dir).await?;
                 let number = self.containers.fetch_add(1, Ordering::SeqCst) + 1;
+                let (facts, name, boot) = (Arc::clone(&self.fact_log), self.plan.name.clone(), self.plan.boot);
+                let place = Place { facts, left_alone: Arc::clone(&self.left_alone), name, boot, number };
+                let application = Application::start(&self.node, &dir, place).await?;
                 self.applications.lock().await.insert(number, Arc::new(application));
                 return Ok(Report::Container(number));
             }

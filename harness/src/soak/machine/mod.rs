@@ -8,6 +8,7 @@ mod application;
 mod console;
 mod console_server;
 mod process;
+mod sectors;
 
 pub use application::AppReport;
 pub use console::{Console, ConsoleError, Order, Report, Status};

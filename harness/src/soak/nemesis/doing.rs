@@ -71,19 +71,47 @@ impl Nemesis {
             | Fault::FreezeMachine(worker)
             | Fault::KillPlugin(worker)
             | Fault::FreezePlugin(worker) => self.strike_worker(fault, *worker, lasts).await,
-            Fault::KillMember(victim) | Fault::FreezeMember(victim) | Fault::Stutter(victim) => {
-                self.strike_member(fault, *victim, lasts).await
-            }
+            Fault::KillMember(victim)
+            | Fault::FreezeMember(victim)
+            | Fault::Stutter(victim)
+            | Fault::SlowDisk(victim) => self.strike_member(fault, *victim, lasts).await,
             Fault::MajorityAway => self.majority_away(lasts).await,
             Fault::CutPeers(member) => {
-                self.deployment.members.cut_from_peers(*member, Condition::Cut);
+                self.deployment.members.close_to_a_member(*member);
                 sleep(lasts).await;
-                self.deployment.members.cut_from_peers(*member, Condition::Up);
+                self.deployment.members.open_all_ways();
+                Ok(())
+            }
+            Fault::CutPair(one, other) => {
+                self.deployment.members.close_between(*one, *other);
+                sleep(lasts).await;
+                self.deployment.members.open_all_ways();
                 Ok(())
             }
             Fault::Compact => self.deployment.members.compact().await,
             Fault::LoseWatch(worker) => self.lose_watch(*worker, lasts).await,
             Fault::Links(worker, network, how) => self.links(*worker, &[*network], *how, lasts).await,
+            Fault::ClockJump(worker, seconds) => {
+                let Some(worker) = self.deployment.workers.get(*worker) else { return Ok(()) };
+                if !worker.set_wall_clock(*seconds)? {
+                    self.figures.count("nemesis", "no libfaketime: no clock jumped");
+                    return Ok(());
+                }
+                sleep(lasts).await;
+                worker.set_wall_clock(0).map(drop)
+            }
+            Fault::LinkToMember(worker, member, how) => {
+                let Some(worker) = self.deployment.workers.get(*worker) else { return Ok(()) };
+                worker.set_link_to_member(*member, condition(*how));
+                sleep(lasts).await;
+                worker.set_link_to_member(*member, Condition::Up);
+                Ok(())
+            }
+            Fault::FreezeArray => {
+                self.deployment.array.lock().await.freeze(true)?;
+                sleep(lasts).await;
+                self.deployment.array.lock().await.freeze(false)
+            }
             Fault::ManagementAway(worker) => self.links(*worker, &Network::MANAGEMENT, How::Cut, lasts).await,
             Fault::FrontEnds(fronts) => {
                 for front in fronts {
@@ -162,16 +190,31 @@ impl Nemesis {
                 members.thaw(number).await;
                 frozen
             }
-            _ => {
-                while Instant::now() < until {
-                    members.freeze(number).await?;
-                    sleep(STAND).await;
-                    members.thaw(number).await;
-                    sleep(GO).await;
+            Fault::SlowDisk(_) => {
+                members.kill(number).await;
+                members.until_gone(number).await;
+                if !members.restart_on_a_slow_disk(number).await? {
+                    members.restart(number).await?;
+                    self.figures.count("nemesis", "no strace: stutter instead of a slow disk");
+                    return self.stutter(number, until).await;
                 }
-                Ok(())
+                sleep_until(until).await;
+                members.kill(number).await;
+                members.until_gone(number).await;
+                members.restart(number).await
             }
+            _ => self.stutter(number, until).await,
         }
+    }
+
+    async fn stutter(&self, number: usize, until: Instant) -> Result<()> {
+        while Instant::now() < until {
+            self.deployment.members.freeze(number).await?;
+            sleep(STAND).await;
+            self.deployment.members.thaw(number).await;
+            sleep(GO).await;
+        }
+        Ok(())
     }
 
     async fn majority_away(&self, lasts: Duration) -> Result<()> {
@@ -197,15 +240,18 @@ impl Nemesis {
 
     async fn links(&self, number: usize, networks: &[Network], how: How, lasts: Duration) -> Result<()> {
         let Some(worker) = self.deployment.workers.get(number) else { return Ok(()) };
-        let condition = match how {
-            How::Cut => Condition::Cut,
-            How::Silent => Condition::BlackHole,
-            How::Slow => Condition::Slow(SLOW),
-            How::AnswerLost => Condition::LoseAnswer,
-        };
-        networks.iter().for_each(|network| worker.set_links(*network, condition));
+        networks.iter().for_each(|network| worker.set_links(*network, condition(how)));
         sleep(lasts).await;
         networks.iter().for_each(|network| worker.set_links(*network, Condition::Up));
         Ok(())
+    }
+}
+
+fn condition(how: How) -> Condition {
+    match how {
+        How::Cut => Condition::Cut,
+        How::Silent => Condition::BlackHole,
+        How::Slow => Condition::Slow(SLOW),
+        How::AnswerLost => Condition::LoseAnswer,
     }
 }

@@ -123,22 +123,32 @@ pub enum Fault {
     KillMember(Victim),
     /// A member of etcd stands still.
     FreezeMember(Victim),
-    /// A member of etcd goes on and stops many times a second, as on a disk that is much too slow.
+    /// A member of etcd goes on and stops many times a second, as on a machine that has far too much to do.
     Stutter(Victim),
+    /// A member of etcd is killed and started on a slow disk; ends with another start.
+    SlowDisk(Victim),
     /// Two members stand still: no majority.
     MajorityAway,
     /// The other members do not reach a member.
     CutPeers(usize),
+    /// Two members do not reach each other; the third reaches both.
+    CutPair(usize, usize),
     /// All revisions before now are forgotten.
     Compact,
     /// A worker loses its watches, and what they missed is forgotten.
     LoseWatch(usize),
+    /// The wall clock of a worker jumps by so many seconds, and back again at the end.
+    ClockJump(usize, i64),
     /// A worker is cut off from something.
     Links(usize, Network, How),
+    /// A worker is cut off from one member of etcd.
+    LinkToMember(usize, usize, How),
     /// A worker loses its management network and keeps the SAN.
     ManagementAway(usize),
     /// Management interfaces of the array are away.
     FrontEnds(Vec<FrontEnd>),
+    /// The array's process stands still: management and data path.
+    FreezeArray,
     /// The array does something wrong.
     Array(Trouble),
     /// All sessions of the REST interface end.
@@ -155,7 +165,9 @@ impl Fault {
             | Self::KillPlugin(worker)
             | Self::FreezePlugin(worker)
             | Self::LoseWatch(worker)
+            | Self::ClockJump(worker, _)
             | Self::Links(worker, _, _)
+            | Self::LinkToMember(worker, _, _)
             | Self::ManagementAway(worker) => Some(*worker),
             _ => None,
         }
@@ -169,8 +181,10 @@ impl Fault {
             Self::KillMember(_)
                 | Self::FreezeMember(_)
                 | Self::Stutter(_)
+                | Self::SlowDisk(_)
                 | Self::MajorityAway
                 | Self::CutPeers(_)
+                | Self::CutPair(_, _)
                 | Self::Compact
         )
     }
@@ -178,7 +192,7 @@ impl Fault {
     /// It is about the array.
     #[must_use]
     pub fn is_about_the_array(&self) -> bool {
-        matches!(self, Self::FrontEnds(_) | Self::Array(_) | Self::EndSessions)
+        matches!(self, Self::FrontEnds(_) | Self::FreezeArray | Self::Array(_) | Self::EndSessions)
     }
 
     /// A worker reaches neither management interface of the array while it lasts.
@@ -187,6 +201,7 @@ impl Fault {
         match self {
             Self::ManagementAway(away) => *away == worker,
             Self::FrontEnds(fronts) => fronts.len() == 2,
+            Self::FreezeArray => true,
             _ => false,
         }
     }
@@ -223,10 +238,15 @@ impl Fault {
             Self::FreezeMember(victim) => format!("etcd {} stands still", role(*victim)),
             Self::Stutter(victim) => format!("etcd {} stutters", role(*victim)),
             Self::MajorityAway => "etcd without majority".to_owned(),
-            Self::CutPeers(_) => "etcd member cut from its peers".to_owned(),
+            Self::SlowDisk(victim) => format!("etcd {} on a slow disk", role(*victim)),
+            Self::CutPeers(_) => "etcd member not reached by its peers".to_owned(),
+            Self::CutPair(_, _) => "two etcd members cut from each other".to_owned(),
             Self::Compact => "etcd compacted".to_owned(),
             Self::LoseWatch(_) => "watches lost and compacted away".to_owned(),
+            Self::ClockJump(_, seconds) => format!("wall clock jumps by {} h", seconds / 3_600),
             Self::Links(_, network, how) => format!("worker and {}: {}", name_of(*network), words(*how)),
+            Self::LinkToMember(_, _, how) => format!("worker and one etcd member: {}", words(*how)),
+            Self::FreezeArray => "array stands still".to_owned(),
             Self::ManagementAway(_) => "worker without management network, SAN up".to_owned(),
             Self::FrontEnds(fronts) => {
                 let names: Vec<&str> =
@@ -243,11 +263,16 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.kind())?;
         match (self, self.worker()) {
+            (Self::LinkToMember(_, member, _), Some(worker)) => {
+                write!(f, " (worker{}, etcd{})", worker + 1, member + 1)
+            }
             (_, Some(worker)) => write!(f, " (worker{})", worker + 1),
+            (Self::CutPair(one, other), None) => write!(f, " (etcd{}, etcd{})", one + 1, other + 1),
             (
                 Self::KillMember(Victim::Number(member))
                 | Self::FreezeMember(Victim::Number(member))
                 | Self::Stutter(Victim::Number(member))
+                | Self::SlowDisk(Victim::Number(member))
                 | Self::CutPeers(member),
                 None,
             ) => write!(f, " (etcd{})", member + 1),

@@ -14,6 +14,8 @@ use crate::soak::deployment::{FrontEnd, MEMBERS, Network};
 const CYCLE: Duration = Duration::from_secs(32);
 /// So long before the next storm all faults are over.
 const CALM: Duration = Duration::from_secs(11);
+/// Seconds of an hour.
+const HOUR: i64 = 3_600;
 /// Faults that may overlap.
 const AT_ONCE: usize = 3;
 
@@ -92,15 +94,20 @@ fn choose(random: &mut Random, workers: usize) -> (Fault, u64) {
         35..43 => (Fault::FreezePlugin(worker), 12),
         43..47 => (Fault::KillMember(victim), 6),
         47..51 => (Fault::FreezeMember(victim), 6),
-        51..53 => (Fault::Stutter(victim), 6),
-        53..56 => (Fault::MajorityAway, 6),
-        56..58 => (Fault::CutPeers(member), 6),
-        58..60 => (Fault::Compact, 0),
+        51 => (Fault::Stutter(victim), 6),
+        52..54 => (Fault::SlowDisk(victim), 8),
+        54..56 => (Fault::MajorityAway, 6),
+        56 => (Fault::CutPeers(member), 6),
+        57..59 => (Fault::CutPair(member, (member + 1) % MEMBERS), 8),
+        59 => (Fault::Compact, 0),
         60..62 => (Fault::LoseWatch(worker), 2),
-        62..68 => (Fault::ManagementAway(worker), 12),
-        68..80 => (Fault::Links(worker, network(random), how(random)), 8),
-        80..85 => (Fault::FrontEnds(fronts(random)), 6),
-        85..87 => (Fault::EndSessions, 0),
+        62..67 => (Fault::ManagementAway(worker), 12),
+        67..76 => (Fault::Links(worker, network(random), how(random)), 8),
+        76..79 => (Fault::LinkToMember(worker, member, how(random)), 8),
+        79..83 => (Fault::FrontEnds(fronts(random)), 6),
+        83..85 => (Fault::FreezeArray, 6),
+        85 => (Fault::ClockJump(mortal, *random.pick(&[-HOUR, HOUR, 24 * HOUR]).unwrap_or(&HOUR)), 10),
+        86 => (Fault::EndSessions, 0),
         _ => (Fault::Array(*random.pick(&Trouble::ALL).unwrap_or(&Trouble::Busy)), 8),
     }
 }
