@@ -23,9 +23,9 @@ pub(crate) type Schedules = BTreeMap<String, Schedule>;
 /// Why a schedule was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ScheduleError {
-    /// The times cannot be read. Clients look for these words.
+    /// The times cannot be read. Clients look for exactly these words, with `@monthly` twice.
     #[error(
-        "The schedule format is <minute> <hour> <dom> <month> <dow> or by @hourly @daily @monthly @weekly @yearly: {0}"
+        "The schedule format is <minute> <hour> <dom> <month> <dow> or by @hourly @daily @monthly @weekly @monthly @yearly: {0}"
     )]
     Times(String),
     /// The name is empty, too long or holds a blank.

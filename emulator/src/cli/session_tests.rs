@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 use crate::{
     array::{ArrayConfig, CreateHost, CreateVlun, CreateVolume},
@@ -175,4 +177,51 @@ async fn the_log_names_the_commands() {
     session(&emulator).take_line("removevlun -f v1 8 h1").await;
     let log = emulator.with(|array, _| serde_json::to_string(array.events().all()).unwrap());
     assert!(log.contains("removevlun -f v1 8 h1") && log.contains("VLUN not found"), "{log}");
+}
+
+/// Lines that look like commands, and lines that look like nothing.
+fn line() -> impl Strategy<Value = String> {
+    let names: Vec<&'static str> = commands::names().collect();
+    let word = prop_oneof![
+        prop::sample::select(vec![
+            "v1",
+            "h1",
+            "set:x",
+            "7",
+            "*",
+            "-f",
+            "-pat",
+            "-d",
+            "-dr",
+            "-csvtable",
+            "-showcols",
+            "FC_r6",
+            "1g",
+            "0:2:1"
+        ])
+        .prop_map(str::to_owned),
+        "(-[a-z_]{1,8}|[*?\\[\\]:,+v0-9-]{0,6}|[\"'{}\\\\]{0,3}|\\PC{0,8})",
+    ];
+    let command = (prop::sample::select(names), prop::collection::vec(word, 0..6));
+    prop_oneof![
+        4 => command.prop_map(|(name, words)| format!("{name} {}", words.join(" "))),
+        1 => any::<String>(),
+        1 => prop::sample::select(vec!["y", "n", "q", "", "setclienv csvtable 1", "history"]).prop_map(str::to_owned),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn no_line_breaks_a_session(lines in prop::collection::vec(line(), 1..12)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let emulator = array();
+            let mut session = session(&emulator);
+            for line in &lines {
+                let reply = session.take_line(line).await;
+                prop_assert!(reply.text.is_empty() || reply.text.ends_with('\n'), "{line:?} prints {:?}", reply.text);
+            }
+            Ok(())
+        })?;
+    }
 }

@@ -143,6 +143,31 @@ def over_ssh(array, lun, check):
     check("removing it again is told", not any("Issuing removevlun" in line for line in output) and output, output)
 
 
+def commands_over_ssh(array, check):
+    check("a host is found by its path over SSH", array.findHost(iqn=IQN) == HOST, array.findHost(iqn=IQN))
+    check("an unknown path finds no host", array.findHost(iqn=IQN + "x") is None)
+    check("the probe leaves no host behind", [h["name"] for h in array.getHosts()["members"]] == [HOST])
+    check("there are no patches", array.getPatches()["total"] == 0, array.getPatches())
+    schedule = "hourly"
+    array.createSchedule(schedule, "createsv -f pre.@y@@m@@d@@H@@M@@S@ " + VOLUME, "0 * * * *")
+    check("the schedule is active", array.getScheduleStatus(schedule) == "active", array.getSchedule(schedule))
+    array.suspendSchedule(schedule)
+    check("the schedule is suspended", array.getScheduleStatus(schedule) == "suspended", array.getSchedule(schedule))
+    array.modifySchedule(schedule, {"newName": "daily", "taskFrequency": "@daily"})
+    array.resumeSchedule("daily")
+    array.deleteSchedule("daily")
+    for name, what, call in (
+        (schedule, "a schedule that is gone is told", lambda: array.getSchedule("daily")),
+        (schedule, "bad times are refused", lambda: array.createSchedule(schedule, "createsv a " + VOLUME, "0 * * *")),
+    ):
+        try:
+            call()
+        except exceptions.SSHException:
+            check(what, True)
+        else:
+            check(what, False, name)
+
+
 def delete(array, check):
     location = array.createVLUN(VOLUME, lun=7, hostname=HOST)
     check("an explicit LUN is used", location == "%s,7,%s" % (VOLUME, HOST), location)
@@ -166,6 +191,7 @@ def main():
         create(array, check)
         lun = export(array, check)
         over_ssh(array, lun, check)
+        commands_over_ssh(array, check)
         delete(array, check)
         array.logout()
     print("%d checks with python-3parclient %s passed" % (check.count, importlib.metadata.version("python-3parclient")))

@@ -208,6 +208,12 @@ pub(crate) struct Circumstances<'a> {
     pub(crate) who: &'a Who,
 }
 
+/// Names of all commands.
+#[cfg(test)]
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    catalogue::all().map(|command| command.name)
+}
+
 /// Runs a command. Words without a command, and commands of the session itself, do nothing here.
 pub(crate) fn run(emulator: &Emulator, words: &[String], circumstances: &Circumstances<'_>) -> Outcome {
     let name = words.first().map(String::as_str).unwrap_or_default();
