@@ -194,7 +194,6 @@ fn create(invocation: &Invocation<'_>) -> Answer {
         growth_limit_mib: size("-sdgl")?,
         used_ld_warning_alert_mib: size("-sdgw")?,
         ld_layout: Some(layout(invocation)?),
-        ..CreateCpg::default()
     };
     let made = invocation.change(|array, now| array.create_cpg(now, &request));
     made.map_err(|error| About { cpg, ..About::default() }.refused(&error))?;

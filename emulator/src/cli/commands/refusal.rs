@@ -74,7 +74,7 @@ impl<'a> About<'a> {
             return format!("Error: CPG {cpg} already exists");
         }
         let about_lun = error.reference.as_deref() == Some("lun");
-        if is(ArrayError::too_large()) && about_lun || is(ArrayError::below_range()) && about_lun {
+        if about_lun && (is(ArrayError::too_large()) || is(ArrayError::below_range())) {
             return format!("LUN must be between 0 and {}", Lun::MAX);
         }
         match &error.reference {

@@ -338,7 +338,7 @@ fn set_wsapi(invocation: &Invocation<'_>) -> Answer {
     }
     if let Some(minutes) = minutes {
         invocation.change(|array, now| {
-            array.set_session_idle(now, std::time::Duration::from_secs(60 * minutes.unsigned_abs()))
+            array.set_session_idle(now, std::time::Duration::from_secs(60 * minutes.unsigned_abs()));
         });
     }
     Ok(Outcome::Done(String::new()))

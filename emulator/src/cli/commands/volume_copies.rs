@@ -31,7 +31,6 @@ pub(super) const COMMANDS: &[Command] = &[
 fn template(invocation: &Invocation<'_>) -> Result<CreateSnapshot, Outcome> {
     let time = |option: &str| invocation.value(option).map(hours).transpose().map_err(Outcome::refused);
     Ok(CreateSnapshot {
-        name: None,
         id: invocation.number("-i")?,
         comment: invocation.options.owned("-comment"),
         read_only: invocation.has("-ro").then_some(true),

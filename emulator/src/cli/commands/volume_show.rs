@@ -110,10 +110,10 @@ fn is_wanted(row: &VolumeRow, invocation: &Invocation<'_>) -> bool {
         && fits("-pattern", row.name.to_string())
         && fits("-domain", row.domain.as_ref().map(ToString::to_string).unwrap_or_default())
         && !(invocation.has("-rw") && row.read_only)
-        && !(invocation.has("-ro") && !row.read_only)
+        && (!invocation.has("-ro") || row.read_only)
         && !(invocation.has("-retained") && row.retention_time_sec.is_none())
         && !(invocation.has("-failed") && row.state == 1)
-        && !(invocation.has("-expired") && !has_expired(row, invocation))
+        && (!invocation.has("-expired") || has_expired(row, invocation))
 }
 
 /// Whether a volume is past its time and may be removed with `-expired`.
