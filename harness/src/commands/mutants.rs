@@ -11,7 +11,7 @@ use hpe3par_harness::simulation::BrokenSeed;
 use serde::Serialize;
 
 use super::simulate::{on_all_cores, options};
-use super::{features, spinner};
+use super::{features, print, spinner};
 
 /// Defects of the protocol itself: a scenario and a seed have to find each. For the others one of the two is enough, because
 /// some show only against real sockets and some only in rare interleavings.
@@ -90,9 +90,9 @@ impl Mutants {
             std::fs::write(file, markdown(&matrix)).with_context(|| format!("cannot write {}", file.display()))?;
         }
         if self.json {
-            println!("{}", serde_json::to_string_pretty(&matrix)?);
+            print(&serde_json::to_string_pretty(&matrix)?)?;
         } else {
-            print(&matrix);
+            print(&table(&matrix))?;
         }
         Ok(matrix.iter().all(Found::is_killed))
     }
@@ -168,25 +168,27 @@ fn markdown(matrix: &[Found]) -> String {
     text
 }
 
-fn print(matrix: &[Found]) {
+fn table(matrix: &[Found]) -> String {
+    let mut lines = Vec::new();
     for found in matrix {
-        println!("{}: {}", found.mutant, found.does);
+        lines.push(format!("{}: {}", found.mutant, found.does));
         match (&found.by_scenario, &found.by_check) {
             (Some(scenario), Some(check)) => {
-                println!("  killed by scenario  {scenario}\n                      {check}");
+                lines.push(format!("  killed by scenario  {scenario}\n                      {check}"));
             }
-            _ => println!("  no scenario fails"),
+            _ => lines.push("  no scenario fails".to_owned()),
         }
         match (found.by_seed, &found.by_invariant) {
-            (Some(seed), Some(invariant)) => println!("  killed by seed      {seed} ({invariant})"),
-            _ => println!("  no seed breaks"),
+            (Some(seed), Some(invariant)) => lines.push(format!("  killed by seed      {seed} ({invariant})")),
+            _ => lines.push("  no seed breaks".to_owned()),
         }
         if !found.is_killed() {
-            println!("  SURVIVED");
+            lines.push("  SURVIVED".to_owned());
         }
     }
     let killed = matrix.iter().filter(|found| found.is_killed()).count();
-    println!("{killed} passed, {} failed", matrix.len() - killed);
+    lines.push(format!("{killed} passed, {} failed", matrix.len() - killed));
+    lines.join("\n")
 }
 
 fn first_line(text: &str) -> String {
