@@ -43,8 +43,10 @@ Examples:
       hpe3par-emulator serve --iscsi 127.0.0.11:3260,127.0.0.12:3260
       iscsi-ls iscsi://127.0.0.11:3260
 
-  Talk to it (the addresses are in the ready line on stdout):
-      curl --cacert ca.pem -d '{\"user\":\"3paradm\",\"password\":\"3pardata\"}' https://127.0.0.1:PORT/api/v1/credentials
+  Talk to it (the addresses are in the ready line on stdout; CONTROL/identity has the certificate and the SSH host key):
+      curl -s http://CONTROL/identity | python3 -c 'import json,sys; print(json.load(sys.stdin)[\"tls_certificate\"])' > ca.pem
+      curl --cacert ca.pem https://127.0.0.1:PORT/api/v1/credentials \\
+           -d '{\"user\":\"3paradm\",\"password\":\"3pardata\"}'
       ssh -p PORT 3paradm@127.0.0.1 showvlun -t
       curl http://CONTROL/state
 
@@ -117,7 +119,13 @@ fn main() -> ExitCode {
     let Command::Serve(options) = CommandLine::parse().command;
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,russh=warn"));
     let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();
+    // A line that cannot be written is lost: told of on the same stderr, that would be a panic.
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(colours)
+        .with_writer(std::io::stderr)
+        .log_internal_errors(false)
+        .init();
     match run(options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

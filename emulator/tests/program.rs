@@ -87,3 +87,15 @@ async fn a_taken_address_is_named() {
     assert!(text.contains(&address) && text.contains("SSH command line"), "{text}");
     assert_eq!(text.matches("in use").count(), 1, "a cause is told once: {text}");
 }
+
+#[tokio::test]
+async fn a_log_that_cannot_be_written_ends_nothing() {
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut child = program(&["serve", "--tls", "off"]).stderr(full).spawn().unwrap();
+    let mut line = String::new();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    tokio::time::timeout(DEADLINE, stdout.read_line(&mut line)).await.unwrap().unwrap();
+    let ready: Value = serde_json::from_str(&line).unwrap();
+    tokio::net::TcpStream::connect(ready["control"].as_str().unwrap()).await.unwrap();
+    assert_eq!(child.try_wait().unwrap(), None);
+}

@@ -83,7 +83,13 @@ fn main() -> ExitCode {
     let command = CommandLine::parse().command;
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("off"));
     let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();
+    // A line that cannot be written is lost: told of on the same stderr, that would be a panic.
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(colours)
+        .with_writer(std::io::stderr)
+        .log_internal_errors(false)
+        .init();
     let ended = tokio::runtime::Runtime::new().context("cannot start the worker threads").and_then(|runtime| {
         let ended = runtime.block_on(unless_cut_short(command));
         runtime.shutdown_timeout(Duration::from_secs(1));

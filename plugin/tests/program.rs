@@ -54,10 +54,17 @@ struct Plugin {
 
 impl Plugin {
     async fn start() -> Self {
+        Self::start_logging_to(Stdio::piped()).await
+    }
+
+    async fn start_logging_to(log: Stdio) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let (conf, socket) = (configuration(dir.path()), dir.path().join("run/hpe.sock"));
-        let mut child =
-            program(&["serve", "--config", &conf.display().to_string(), "--socket"]).arg(&socket).spawn().unwrap();
+        let mut child = program(&["serve", "--config", &conf.display().to_string(), "--socket"])
+            .arg(&socket)
+            .stderr(log)
+            .spawn()
+            .unwrap();
         let mut line = String::new();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         timeout(PATIENCE, stdout.read_line(&mut line)).await.unwrap().unwrap();
@@ -99,6 +106,20 @@ async fn it_serves_with_store_and_array_away_and_ends_cleanly_on_sigterm() {
     );
     assert!(!plugin.dir.path().join("state/lock").exists());
     assert!(log.contains("ready") && !log.contains("s3cret"), "{log}");
+}
+
+#[tokio::test]
+async fn a_log_that_cannot_be_written_costs_no_answer() {
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut plugin = Plugin::start_logging_to(full.into()).await;
+    for _ in 0..3 {
+        let answer = plugin.call("/VolumeDriver.Mount").await;
+        assert!(answer.contains(r#""Err":""#), "a failure is logged and answered: {answer}");
+    }
+    plugin.child.stderr = None;
+    kill_process(Pid::from_raw(i32::try_from(plugin.child.id().unwrap()).unwrap()).unwrap(), Signal::TERM).unwrap();
+    assert_eq!(timeout(PATIENCE, plugin.child.wait()).await.unwrap().unwrap().code(), Some(0));
+    assert!(!plugin.socket.exists());
 }
 
 #[tokio::test]

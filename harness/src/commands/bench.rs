@@ -12,11 +12,11 @@ use super::spinner;
 #[derive(Debug, Args)]
 pub(crate) struct Bench {
     /// Mounts without conflict to measure
-    #[arg(long, value_name = "N", default_value_t = 200)]
-    mounts: usize,
+    #[arg(long, value_name = "N", default_value_t = 200, allow_negative_numbers = true, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    mounts: u16,
     /// Takeovers and hand-overs to measure, each
-    #[arg(long, value_name = "N", default_value_t = 30)]
-    takeovers: usize,
+    #[arg(long, value_name = "N", default_value_t = 30, allow_negative_numbers = true, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    takeovers: u16,
     /// Print the figures as JSON
     #[arg(long)]
     json: bool,
@@ -25,7 +25,7 @@ pub(crate) struct Bench {
 impl Bench {
     pub(crate) async fn run(self) -> Result<bool> {
         let bar = spinner("measuring");
-        let figures = measure(self.mounts, self.takeovers).await?;
+        let figures = measure(self.mounts.into(), self.takeovers.into()).await?;
         bar.finish_and_clear();
         if self.json {
             let figures: Vec<_> = figures.iter().map(|figure| json!({"what": figure.what, "count": figure.times.len(), "median_ms": ms(figure.median()), "p99_ms": ms(figure.p99()), "longest_ms": ms(figure.longest())})).collect();

@@ -129,9 +129,14 @@ impl CutPoints {
             print(&fact.to_string())?;
         }
         print("")?;
-        if outcome.struck < cell.strikes.len() {
-            print(&format!("only {} of {} strikes found their call", outcome.struck, cell.strikes.len()))?;
-        }
+        anyhow::ensure!(
+            outcome.struck == cell.strikes.len(),
+            "only {} of {} strikes found their call: {} made {} calls",
+            outcome.struck,
+            cell.strikes.len(),
+            cell.operation,
+            outcome.calls.len()
+        );
         match &outcome.answer {
             Ok(()) => print(&format!("{} was answered with success", cell.operation))?,
             Err(reason) => print(&format!("{} was answered: {reason}", cell.operation))?,

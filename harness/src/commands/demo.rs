@@ -46,6 +46,9 @@ impl Demo {
         }
         played?;
         judged?;
+        if let Some(reason) = demonstration.unwritten() {
+            anyhow::bail!("the demonstration went well, but telling it failed: {reason}");
+        }
         Ok(true)
     }
 }

@@ -55,6 +55,8 @@ pub(crate) fn save_and_say(timeline: &Timeline, file: &Path) -> Result<Saved> {
 /// # Errors
 /// When its folder or the file itself cannot be made.
 pub(crate) fn can_be_made(file: &Path) -> Result<()> {
+    let is_json = file.extension().is_some_and(|extension| extension == "json");
+    anyhow::ensure!(!is_json, "--report {}: that is where the time line goes; name the page .html", file.display());
     if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder).with_context(|| format!("--report: making {}", folder.display()))?;
     }

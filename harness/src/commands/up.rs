@@ -15,6 +15,24 @@ use super::{print, spinner};
 /// Password of the array of a site to play with; the same as that of the array alone.
 pub(crate) const PASSWORD: &str = "3pardata";
 
+/// Keys of `hpe.conf` that lead to what the lab starts.
+const LABS_OWN: [&str; 14] = [
+    "host_etcd_ip_address",
+    "host_etcd_port_number",
+    "hpe3par_api_url",
+    "hpe3par_username",
+    "hpe3par_password",
+    "hpe3par_ca_cert",
+    "san_ip",
+    "san_ssh_port",
+    "san_login",
+    "san_password",
+    "ssh_hosts_key_file",
+    "node_id_file",
+    "state_dir",
+    "mount_prefix",
+];
+
 #[derive(Debug, Args)]
 pub(crate) struct Up {
     /// Worker nodes, 1 to 64
@@ -28,6 +46,9 @@ pub(crate) struct Up {
 fn setting(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("this is no KEY=VALUE, such as mount_conflict_delay=5".to_owned())?;
     let setting = (key.trim().to_owned(), value.trim().to_owned());
+    if LABS_OWN.contains(&setting.0.as_str()) {
+        return Err(format!("{} is the lab's own: it leads to the etcd, array and folders that it starts", setting.0));
+    }
     check_settings(std::slice::from_ref(&setting)).map_err(|error| format!("{error:#}"))?;
     Ok(setting)
 }

@@ -47,6 +47,12 @@ impl Demonstration {
         self.stage.lab()
     }
 
+    /// Why its story could not be written, if it could not.
+    #[must_use]
+    pub fn unwritten(&self) -> Option<&str> {
+        self.narrator.unwritten()
+    }
+
     /// Plays it from the beginning to the ledger's verdict.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! How a time line looks on a terminal, or in a file.
 
 use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 /// Columns of text after which a line goes on below.
@@ -13,13 +14,19 @@ const BEFORE: usize = 22;
 pub struct Narrator {
     colours: bool,
     chapter: usize,
+    /// Why a line could not be written.
+    unwritten: OnceLock<String>,
 }
 
 impl Narrator {
     /// To stdout, with colours if that is a terminal.
     #[must_use]
     pub fn to_stdout() -> Self {
-        Self { colours: io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(), chapter: 0 }
+        Self {
+            colours: io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+            chapter: 0,
+            unwritten: OnceLock::new(),
+        }
     }
 
     /// The title of the whole.
@@ -59,9 +66,20 @@ impl Narrator {
         if self.colours { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
     }
 
+    /// Why the story could not be told, if it could not. A reader who has gone away wanted no more.
+    #[must_use]
+    pub fn unwritten(&self) -> Option<&str> {
+        self.unwritten.get().map(String::as_str)
+    }
+
     /// A closed stdout ends the telling, not the demonstration.
     fn line(&self, text: &str) {
-        let _ = writeln!(io::stdout(), "{text}");
+        match writeln!(io::stdout(), "{text}").and_then(|()| io::stdout().flush()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                let _ = self.unwritten.set(error.to_string());
+            }
+            _ => {}
+        }
     }
 }
 

@@ -265,7 +265,7 @@ pub enum ArrayError {
         reason: String,
     },
     /// The request was not sent: nothing was changed.
-    #[error("array is not reachable for {operation}: {reason}; check network, address and credentials")]
+    #[error("{operation} could not be asked of the array: {reason}")]
     Unreachable {
         /// What was tried.
         operation: String,

@@ -145,6 +145,11 @@ fn hint_for(error: &std::io::Error) -> &'static str {
 /// The text of a file; `None` if it cannot be read, which is recorded.
 fn read(path: &Path, findings: &mut Findings) -> Option<String> {
     use std::io::Read as _;
+    // Reading a pipe would wait for a writer.
+    if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        findings.error(Place::default(), "cannot be read: it is not a regular file.");
+        return None;
+    }
     let mut bytes = Vec::new();
     let read = std::fs::File::open(path).and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut bytes));
     if let Err(error) = read {

@@ -30,6 +30,21 @@ pub struct VolumeView {
 #[error("{0}")]
 pub struct DriverError(pub String);
 
+/// How this node stands, for the person who looks into the plugin. Made of what is remembered: nobody is asked for it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Node id.
+    pub node: String,
+    /// Why this node takes no volumes, if it takes none: not registered yet, or another machine has its identity.
+    pub takes_no_volumes: Option<String>,
+    /// Whether the metadata store answered when it was last needed; `None` before the first time.
+    pub store_answers: Option<bool>,
+    /// Names of the volumes mounted here.
+    pub mounted: Vec<String>,
+    /// Names of the volumes this node was fenced from and has not finished cleaning up.
+    pub quarantined: Vec<String>,
+}
+
 /// The operations behind the HTTP API. Each may be called concurrently and repeatedly.
 #[async_trait]
 pub trait VolumeDriver: Send + Sync + 'static {
@@ -47,6 +62,8 @@ pub trait VolumeDriver: Send + Sync + 'static {
     async fn path(&self, name: VolumeName) -> Result<Option<PathBuf>, DriverError>;
     /// One volume; `None` when there is no such volume.
     async fn get(&self, name: VolumeName) -> Result<Option<VolumeView>, DriverError>;
+    /// How this node stands. Never waits.
+    fn standing(&self) -> Standing;
     /// All volumes.
     async fn list(&self) -> Result<Vec<VolumeView>, DriverError>;
 }

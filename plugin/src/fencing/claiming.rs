@@ -4,6 +4,7 @@
 //! earlier request or a device of this node may still mean, an attach without having read the record again after the export.
 
 use std::collections::BTreeSet;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -295,7 +296,8 @@ impl Driver {
     /// Numbers at this host that requests for other volumes have used and that may still take effect, as far as this node has
     /// seen their records. The counter's distance alone keeps away those it has not.
     fn numbers_of_other_volumes(&self, host: &HostName) -> BTreeSet<Lun> {
-        self.seen_volumes().iter().flat_map(|record| numbers_at(record, host)).collect()
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.values().flat_map(|record| numbers_at(record, host)).collect()
     }
 
     /// Reads the record again after the export: still the owner, in this epoch? Otherwise leave.

@@ -22,7 +22,7 @@ use crate::store::{Change, Guard, Revision, Transaction, keys};
 use crate::volume::mount::{Caller, Mounted};
 use crate::volume::names::VolumeId;
 use crate::volume::options::CreateOptions;
-use crate::volume::record::{Owner, Ownership, Rest, Stage, Takeover};
+use crate::volume::record::{Lifecycle, Owner, Ownership, Rest, Stage, Takeover};
 
 /// How long a wait for the owner lasts at most before everything is looked at again, should the watch be deaf.
 const WATCH_DISTRUST: Duration = Duration::from_secs(5);
@@ -122,7 +122,12 @@ impl Driver {
     async fn decide(&self, id: VolumeId) -> Result<(Round, MountStep), FenceError> {
         let mut loaded = self.load(id).await?.ok_or(FenceError::NoSuchVolume)?;
         self.refuse_older_store(&loaded.record)?;
-        let wwn = self.wwn_of(&mut loaded.record).await?;
+        let wwn = match self.wwn_of(&mut loaded.record).await {
+            Err(FenceError::Array(error)) if error.is_not_found() && loaded.record.lifecycle == Lifecycle::Creating => {
+                return Err(Refusal::StillCreating.into());
+            }
+            wwn => wwn?,
+        };
         let local = self.inspect(id, &wwn).await?;
         let mount_dir = self.mount_dir(&loaded.record, &wwn);
         let mut round = Round { loaded, wwn, local, mount_dir, exports: None, contest: None };

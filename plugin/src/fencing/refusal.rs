@@ -10,8 +10,20 @@ use crate::node::NodeId;
 #[derive(Debug, Clone, Error, PartialEq, Eq)]
 pub enum Refusal {
     /// Create has not finished.
-    #[error("the volume is still being created; try again in a moment")]
+    #[error(
+        "the volume is still being created; try again in a moment. If nobody is creating it any more, repeat its Create or remove it"
+    )]
     StillCreating,
+    /// A Create that another one began with another size.
+    #[error(
+        "a Create of this volume with {begun} GiB was begun and has not finished, now {asked} GiB are asked for; repeat it with {begun} GiB, or remove the volume first"
+    )]
+    OtherSize {
+        /// Size in the record, GiB.
+        begun: u64,
+        /// Size of this request, GiB.
+        asked: u64,
+    },
     /// Remove is under way.
     #[error("the volume is being removed")]
     BeingRemoved,

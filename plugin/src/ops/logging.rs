@@ -58,7 +58,8 @@ pub fn start(format: LogFormat, levels: LogLevels) -> Result<(), LoggingError> {
     let filter = filter.unwrap_or_else(|| levels.filter());
     let parsed = EnvFilter::try_new(&filter)
         .map_err(|error| LoggingError::Filter { filter: filter.clone(), reason: error.to_string() })?;
-    let lines = tracing_subscriber::fmt().with_env_filter(parsed).with_writer(io::stderr);
+    // A line that cannot be written (a full disk, a closed pipe) is lost: told of on the same stderr, that would be a panic.
+    let lines = tracing_subscriber::fmt().with_env_filter(parsed).with_writer(io::stderr).log_internal_errors(false);
     let started = match format {
         LogFormat::Text => lines.with_ansi(false).try_init(),
         LogFormat::Json => lines.json().flatten_event(true).try_init(),

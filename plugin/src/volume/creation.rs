@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use tracing::info;
 
 use crate::array::{Array, ArrayError, CpgName, NewVolume, Provisioning, VolumeOnArray};
-use crate::fencing::FenceError;
+use crate::fencing::{FenceError, Refusal};
 use crate::store::{Change, Committed, Guard, Transaction, keys};
 use crate::volume::help::BackendState;
 use crate::volume::names::VolumeName;
@@ -30,10 +30,13 @@ impl VolumeService {
             {
                 return match loaded.record.lifecycle {
                     Lifecycle::Available => Ok(()),
+                    Lifecycle::Creating if loaded.record.size_gib != options.size.gib() => {
+                        Err(Refusal::OtherSize { begun: loaded.record.size_gib, asked: options.size.gib() }.into())
+                    }
                     Lifecycle::Creating => {
                         self.finish_creating(loaded.record, loaded.revision, options, Begun::Before).await
                     }
-                    Lifecycle::Removing => Err(crate::fencing::Refusal::BeingRemoved.into()),
+                    Lifecycle::Removing => Err(Refusal::BeingRemoved.into()),
                 };
             }
             let record = self.new_record(name, options)?;
@@ -127,7 +130,8 @@ impl VolumeService {
         match array.volume(&record.array_name).await {
             Ok(Some(volume)) => return Ok(volume),
             Ok(None) => {}
-            Err(error) if begun == Begun::Now => return Err(NotCreated::by_refusal(error)),
+            // Whatever the reason: the volume's name is new with this request, and nothing was asked to be made.
+            Err(error) if begun == Begun::Now => return Err(NotCreated::NothingMade(error)),
             Err(error) => return Err(NotCreated::PerhapsMade(error)),
         }
         let defaults = self.parts.defaults.get(&record.backend);
@@ -137,7 +141,7 @@ impl VolumeService {
         };
         let new = NewVolume {
             name: record.array_name.clone(),
-            size_mib: options.size.mib().max(record.size_gib * 1024),
+            size_mib: record.size_gib.saturating_mul(1024),
             cpg,
             snap_cpg: record.snap_cpg.clone(),
             provisioning: options.provisioning,
@@ -219,9 +223,10 @@ impl NotCreated {
     /// What an error means for a request before which there was nothing.
     fn by_refusal(error: ArrayError) -> Self {
         match error {
-            ArrayError::Refused { .. } | ArrayError::NotTried { .. } | ArrayError::NotFound { .. } => {
-                Self::NothingMade(error)
-            }
+            ArrayError::Refused { .. }
+            | ArrayError::NotTried { .. }
+            | ArrayError::NotFound { .. }
+            | ArrayError::Unreachable { .. } => Self::NothingMade(error),
             error => Self::PerhapsMade(error),
         }
     }
@@ -297,15 +302,18 @@ mod tests {
     }
 
     #[test]
-    fn only_a_refusal_proves_that_nothing_was_made() {
+    fn only_a_refusal_or_a_request_that_was_not_sent_proves_that_nothing_was_made() {
         let operation = || "making volume dcv-x".to_owned();
-        let refused = ArrayError::Refused { operation: operation(), code: 13, message: "permission denied".to_owned() };
-        assert_eq!(NotCreated::by_refusal(refused.clone()), NotCreated::NothingMade(refused));
         let reason = || "no answer".to_owned();
+        for nothing in [
+            ArrayError::Refused { operation: operation(), code: 13, message: "permission denied".to_owned() },
+            ArrayError::Unreachable { operation: operation(), reason: reason() },
+        ] {
+            assert_eq!(NotCreated::by_refusal(nothing.clone()), NotCreated::NothingMade(nothing));
+        }
         for unclear in [
             ArrayError::Unknown { operation: operation(), reason: reason() },
             ArrayError::Busy { operation: operation(), reason: reason() },
-            ArrayError::Unreachable { operation: operation(), reason: reason() },
         ] {
             assert_eq!(NotCreated::by_refusal(unclear.clone()), NotCreated::PerhapsMade(unclear));
         }

@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout};
 use tracing::warn;
 
 use crate::array::CpgName;
-use crate::docker::driver::{DriverError, VolumeDriver, VolumeView};
+use crate::docker::driver::{DriverError, Standing, VolumeDriver, VolumeView};
 use crate::fencing::{Driver, FenceError};
 use crate::store::{Entry, MetadataStore, StoreError, keys};
 use crate::volume::help;
@@ -247,6 +247,22 @@ impl VolumeDriver for VolumeService {
 
     async fn get(&self, name: VolumeName) -> Result<Option<VolumeView>, DriverError> {
         self.view(&name).await.map_err(|error| failed("Get", &name, &error))
+    }
+
+    fn standing(&self) -> Standing {
+        let driver = &self.parts.driver;
+        let me = &driver.me().node;
+        let mounted = driver.journal_entries().into_iter().filter(|entry| !entry.released);
+        let quarantined = driver.seen_volumes().into_iter().filter(|record| record.quarantine.contains_key(me));
+        let store_answers =
+            if driver.store_seems_away() { Some(false) } else { driver.has_seen_store().then_some(true) };
+        Standing {
+            node: me.to_string(),
+            takes_no_volumes: driver.identity_alarm().reason(),
+            store_answers,
+            mounted: mounted.map(|entry| entry.name.to_string()).collect(),
+            quarantined: quarantined.map(|record| record.display_name.to_string()).collect(),
+        }
     }
 
     async fn list(&self) -> Result<Vec<VolumeView>, DriverError> {

@@ -186,17 +186,20 @@ impl Transport {
         let answer = match self.exchange(operation, &Method::POST, &url, Some(&body), None).await {
             Ok(answer) => answer,
             Err(ArrayError::Unknown { reason, .. }) => {
-                return Err(operation.unreachable(format!("login got lost: {reason}")));
+                return Err(operation.unreachable(format!("login at {} got lost: {reason}", self.api)));
             }
             Err(error) => return Err(error),
         };
         if answer.code() == Some(INV_USER_PASS) {
-            return Err(operation.unreachable(format!("the array refuses user name or password of '{}'", self.user)));
+            return Err(operation.unreachable(format!(
+                "{} refuses user name or password of '{}'; check hpe3par_username and hpe3par_password",
+                self.api, self.user
+            )));
         }
         if !answer.status.is_success() {
             return Err(match answer.refusal(operation) {
                 busy @ ArrayError::Busy { .. } => busy,
-                other => operation.unreachable(format!("login of '{}' failed: {other}", self.user)),
+                other => operation.unreachable(format!("login of '{}' at {} failed: {other}", self.user, self.api)),
             });
         }
         answer
@@ -241,7 +244,7 @@ impl Transport {
         if let Some(body) = body {
             request = request.json(body);
         }
-        let response = request.send().await.map_err(|error| lost(operation, error))?;
+        let response = request.send().await.map_err(|error| lost(operation, &self.api, error))?;
         let status = response.status();
         let location = response.headers().get(LOCATION).and_then(|l| l.to_str().ok()).map(str::to_owned);
         Ok(Answer { status, location, body: read_body(response).await })
@@ -261,11 +264,11 @@ async fn read_body(mut response: reqwest::Response) -> Option<Vec<u8>> {
 }
 
 /// What a request without an answer means: no connection, no effect; else nobody knows.
-fn lost(operation: &Operation, error: reqwest::Error) -> ArrayError {
+fn lost(operation: &Operation, api: &Url, error: reqwest::Error) -> ArrayError {
     // The URL of a logout holds the session key.
     let error = error.without_url();
     if error.is_connect() || error.is_builder() {
-        operation.unreachable(causes(&error))
+        operation.unreachable(format!("{api}: {}", causes(&error)))
     } else {
         operation.unknown(causes(&error))
     }

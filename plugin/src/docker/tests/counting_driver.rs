@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use serde_json::Map;
 use tokio::sync::Semaphore;
 
-use crate::docker::driver::{DriverError, VolumeDriver, VolumeView};
+use crate::docker::driver::{DriverError, Standing, VolumeDriver, VolumeView};
 use crate::volume::mount::{Caller, Mounted};
 use crate::volume::names::VolumeName;
 use crate::volume::options::{CreateOptions, HelpTopic};
@@ -94,6 +94,10 @@ impl VolumeDriver for CountingDriver {
     async fn get(&self, name: VolumeName) -> Result<Option<VolumeView>, DriverError> {
         assert!(name.as_str() != "panics", "on purpose");
         Ok(self.volumes.lock().unwrap().get(name.as_str()).cloned())
+    }
+
+    fn standing(&self) -> Standing {
+        Standing { node: "node-1".into(), ..Standing::default() }
     }
 
     async fn list(&self) -> Result<Vec<VolumeView>, DriverError> {
