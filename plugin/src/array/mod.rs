@@ -272,7 +272,7 @@ pub enum ArrayError {
         /// Connection refused, TLS or host key failure, login refused.
         reason: String,
     },
-    /// The array is too busy (503, session limit): nothing was changed, try again later.
+    /// The array is too busy (503 with a code of the array, session limit): nothing was changed, try again later.
     #[error("array is busy, {operation} was not carried out: {reason}")]
     Busy {
         /// What was tried.

@@ -125,7 +125,8 @@ impl Driver {
             }
             content => content?,
         };
-        let interrupted = matches!(record.format, Format::Formatting { .. });
+        let before = record.format;
+        let interrupted = matches!(before, Format::Formatting { .. });
         match (&content, record.format) {
             (Content::Filesystem(_), _) => return Ok(()),
             (Content::Blank, Format::Unformatted | Format::Unknown | Format::Formatting { .. }) => {}
@@ -141,7 +142,14 @@ impl Driver {
         }
         info!(volume = %claimed.loaded.record.display_name, ?filesystem, "device is blank; making the filesystem");
         // `Formatted` is written with the commit of the first mount: until then nobody can have put data there.
-        Ok(self.parts.node.make_filesystem(device, filesystem).await?)
+        match self.parts.node.make_filesystem(device, filesystem).await {
+            Err(error @ NodeError::Unsupported { .. }) if !interrupted => {
+                // Not one byte was written. Left as it is, the record would call whatever comes onto the device a torn mkfs.
+                self.update(claimed, |record| record.format = before).await?;
+                Err(error.into())
+            }
+            made => Ok(made?),
+        }
     }
 
     /// Changes the record while this node stays its owner in the claimed epoch.

@@ -52,6 +52,9 @@ impl Driver {
         let me = &self.parts.me;
         let mut record = round.loaded.record.clone();
         let lost_epoch = record.epoch;
+        if lost_epoch.0 >= Epoch::MAX_READ {
+            return Err(Refusal::EpochsUsedUp { epoch: lost_epoch.0 }.into());
+        }
         record.epoch = lost_epoch.next();
         record.takeover = None;
         record.quarantine.remove(&me.node);

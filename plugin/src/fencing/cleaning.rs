@@ -97,6 +97,8 @@ impl Driver {
 
     /// For a volume that another node took: nothing of it may ever be written back.
     pub(super) async fn clean_fenced(&self, round: &Round) -> Result<(), FenceError> {
+        // Also of a volume this node still owns: a kernel that does not show the shutdown would mount the dead filesystem again.
+        self.journal_given_up(round.loaded.record.id).await?;
         self.drop_fenced(&round.loaded.record, &round.wwn, &round.local).await
     }
 

@@ -163,9 +163,21 @@ impl Driver {
         if entry.released || entry.boot != self.parts.me.boot {
             return Ok(None);
         }
+        if self.has_seen_another_owner(&entry) {
+            return Ok(None);
+        }
         let local = self.inspect(id, &entry.wwn).await?;
         let is_good = local.is_mounted_at(&entry.mount_dir) && !local.paths_down && !entry.given_up;
         Ok(is_good.then_some(entry))
+    }
+
+    /// The record as last seen is of a later epoch, or names another owner: the mount is no longer this node's to vouch for.
+    fn has_seen_another_owner(&self, entry: &JournalEntry) -> bool {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.get(&entry.id).is_some_and(|record| {
+            let owner = record.ownership.owner();
+            record.epoch > entry.epoch || owner.is_some_and(|owner| owner.node != self.parts.me.node)
+        })
     }
 
     /// Before a Mount or Unmount: what this node did while the store was away is told first.

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
+use tokio::time::timeout;
 use tracing::{info, warn};
 
 use super::driver::Driver;
@@ -15,13 +17,21 @@ use crate::node::{BootId, NodeId, registration};
 use crate::store::{Change, Committed, Guard, Transaction, keys};
 use crate::volume::record::VolumeRecord;
 
+/// How long an operation waits for another one that looks for this node's host: while the array does not answer, nobody
+/// queues for longer, and nobody's Unmount and reconciliation wait behind a queue.
+const HOST_PATIENCE: Duration = Duration::from_secs(15);
+
 impl Driver {
     /// This node's host for the volume's backend section: found or made once, then remembered; written down for the other
     /// nodes before the first export, so that they know whose exports they see.
     pub(super) async fn my_host(&self, record: &VolumeRecord) -> Result<HostName, FenceError> {
         let array = &self.backend(record)?.array;
         let cell = self.host_cell(&record.backend);
-        let mut known = cell.lock().await;
+        let Ok(mut known) = timeout(HOST_PATIENCE, cell.lock()).await else {
+            return Err(FenceError::Deadline {
+                doing: "waiting for another operation that looks for this node's host on the array",
+            });
+        };
         if let Some(host) = known.as_ref() {
             return Ok(host.clone());
         }

@@ -96,6 +96,14 @@ pub enum Refusal {
         /// Epoch in the store.
         stored: u64,
     },
+    /// The record holds the largest epoch there can be.
+    #[error(
+        "the volume's record holds epoch {epoch}, after which there is none; no plugin wrote that. Check who has the volume mounted, then write a sound record"
+    )]
+    EpochsUsedUp {
+        /// Epoch in the record.
+        epoch: u64,
+    },
     /// The content of the device does not fit the record.
     #[error(
         "the volume was never formatted according to its record, but the device is not blank; nothing was written. Check what it holds before using it"

@@ -10,7 +10,7 @@ use super::driver::Driver;
 use super::error::FenceError;
 use super::mutants::Mutant;
 use crate::array::{Array, ArrayError, Channel, Export, HostName, Lun, VlunRow};
-use crate::volume::record::VolumeRecord;
+use crate::volume::record::{Stage, VolumeRecord};
 
 impl Driver {
     /// Removes these exports of a volume, and everything of it that shows up meanwhile, until none is left.
@@ -30,7 +30,11 @@ impl Driver {
 
     /// Removes this node's own exports of a volume, REST first, and proves that none is left.
     pub(super) async fn remove_own_exports(&self, record: &VolumeRecord) -> Result<Revoked, FenceError> {
-        let rows = self.read_exports(record).await?;
+        let mut rows = self.read_exports(record).await?;
+        if rows.is_empty() && record.ownership.stage().and_then(Stage::attempt).is_some() {
+            // There was an export: one channel alone is not believed that it is gone.
+            rows = read_back(self.backend(record)?.array.as_ref(), record, Channel::Wsapi).await?;
+        }
         let mut hosts = BTreeSet::from([self.my_host(record).await?]);
         let foreign = |hosts: &BTreeSet<HostName>, rows: &[VlunRow]| {
             rows.iter().any(|row| row.host().is_none_or(|host| !hosts.contains(host)))

@@ -156,7 +156,13 @@ impl VolumeService {
             Err(error) if error.is_unknown() => {}
             Err(error) => {
                 let wanted: Vec<&CpgName> = [Some(&new.cpg), new.snap_cpg.as_ref()].into_iter().flatten().collect();
-                return Err(NotCreated::by_refusal(cpg_missing(array, &record.backend, &wanted, error).await));
+                let error = cpg_missing(array, &record.backend, &wanted, error).await;
+                // An earlier request for it may still be on its way.
+                return Err(if begun == Begun::Now {
+                    NotCreated::by_refusal(error)
+                } else {
+                    NotCreated::PerhapsMade(error)
+                });
             }
         }
         // It may be there by now: whatever the array says to this, the record must not go.

@@ -83,7 +83,9 @@ impl Answer {
         if let Some(reference) = reference {
             message = format!("{message}, about {reference}");
         }
-        if status == StatusCode::SERVICE_UNAVAILABLE {
+        // With a code it is the array that says so; without one it may be whatever stands before it, which may have passed
+        // the request on.
+        if status == StatusCode::SERVICE_UNAVAILABLE && (code.is_some() || operation.effect() == Effect::Read) {
             return operation.busy(message);
         }
         if let Some((_, kind)) = NOT_FOUND.into_iter().find(|(known, _)| Some(*known) == code) {
@@ -112,6 +114,7 @@ fn may_have_taken_effect(status: StatusCode) -> bool {
         StatusCode::REQUEST_TIMEOUT
             | StatusCode::INTERNAL_SERVER_ERROR
             | StatusCode::BAD_GATEWAY
+            | StatusCode::SERVICE_UNAVAILABLE
             | StatusCode::GATEWAY_TIMEOUT
     )
 }
@@ -159,11 +162,10 @@ mod tests {
     #[test]
     fn busy_refused_and_unknown() {
         assert!(matches!(coded(503, 31), ArrayError::Busy { .. }));
-        assert!(matches!(refusal(503, ""), ArrayError::Busy { .. }));
         assert!(matches!(coded(403, 13), ArrayError::Refused { code: 13, .. }));
         assert!(matches!(coded(409, 34), ArrayError::Refused { code: 34, .. }));
         assert!(matches!(refusal(302, ""), ArrayError::Refused { .. }));
-        for status in [408, 500, 502, 504] {
+        for status in [408, 500, 502, 503, 504] {
             assert!(refusal(status, "").is_unknown(), "{status}");
         }
         assert!(coded(500, 1).is_unknown());
