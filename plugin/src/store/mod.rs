@@ -133,7 +133,7 @@ pub enum StoreError {
         /// What the store said.
         reason: String,
     },
-    /// The lease no longer exists.
+    /// The lease no longer exists. A transaction that names several leases is [`Self::Refused`]: etcd does not say which it was.
     #[error("lease {0:?} has ended; whatever it guarded is gone")]
     LeaseLost(LeaseId),
 }

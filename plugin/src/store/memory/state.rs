@@ -77,7 +77,7 @@ impl State {
             if let Change::Put { lease: Some(lease), .. } = change
                 && !self.leases.contains_key(lease)
             {
-                return Err(StoreError::LeaseLost(*lease));
+                return Err(lost(transaction, *lease));
             }
         }
         let at = Revision(self.revision().0 + 1);
@@ -231,6 +231,16 @@ fn check_form(transaction: &Transaction) -> Result<(), StoreError> {
         return Err(refused("a key is both written and deleted"));
     }
     Ok(())
+}
+
+/// A key was to be attached to an ended lease. etcd does not say which of several it was.
+fn lost(transaction: &Transaction, lease: LeaseId) -> StoreError {
+    let another = |change: &Change| matches!(change, Change::Put { lease: Some(other), .. } if *other != lease);
+    if transaction.changes.iter().any(another) {
+        let reason = "one of the leases has ended".to_owned();
+        return StoreError::Refused { operation: transaction.describe(), reason };
+    }
+    StoreError::LeaseLost(lease)
 }
 
 fn entry(key: &str, stored: &Stored) -> Entry {
