@@ -163,8 +163,10 @@ Feature: Taking a volume over from another node
     And container web on worker1 has db mounted
     And container web has written 3 records to db
     And worker1 loses power
+    And the plugin on worker2 is killed
     And the record of db is in the form of the earlier plugin
-    When container api on worker2 mounts db
+    When the plugin on worker2 starts again
+    And container api on worker2 mounts db
     Then the mount succeeds within 15 s
     And container api reads all 3 records of db
     And db is exported to worker2 only
