@@ -13,6 +13,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::ChildStdout;
 use tokio::time::timeout;
 
+use super::wall_clock;
 use crate::cluster::etcd::dying_with_its_parent;
 
 /// How long a process may take until it says that it is ready.
@@ -108,6 +109,7 @@ impl Child {
     pub fn kill(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
+        wall_clock::tidy_up_after(self.pid());
     }
 
     /// Waits until it has ended by itself; tells whether it did in time.

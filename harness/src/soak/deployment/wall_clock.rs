@@ -11,6 +11,9 @@ use anyhow::{Context as _, Result};
 const LIBRARIES: &str = "/usr/lib";
 const LIBRARY: &str = "faketime/libfaketime.so.1";
 
+/// Where Linux has shared memory by name.
+const SHARED_MEMORY: &str = "/dev/shm";
+
 /// The wall clock of a worker.
 #[derive(Debug)]
 pub(super) struct WallClock {
@@ -49,9 +52,16 @@ impl WallClock {
             ("FAKETIME_TIMESTAMP_FILE", self.file.clone().into()),
             ("FAKETIME_CACHE_DURATION", "1".into()),
             ("FAKETIME_DONT_FAKE_MONOTONIC", "1".into()),
-            ("FAKETIME_DISABLE_SHM", "1".into()),
             ("NO_FAKE_STAT", "1".into()),
         ]
+    }
+}
+
+/// Removes what libfaketime keeps for a process in shared memory: one that was killed could not.
+pub(super) fn tidy_up_after(pid: u32) {
+    for name in [format!("faketime_shm_{pid}"), format!("sem.faketime_sem_{pid}")] {
+        // Mostly there is none.
+        let _ = std::fs::remove_file(Path::new(SHARED_MEMORY).join(name));
     }
 }
 
