@@ -30,6 +30,7 @@ mod control;
 pub mod datapath;
 mod emulator;
 pub mod faults;
+pub mod fidelity;
 pub mod iscsi;
 pub mod scsi;
 pub mod server;

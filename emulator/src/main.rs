@@ -10,11 +10,18 @@ use std::{
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
-use hpe3par_emulator::{Emulator, array::ArrayConfig, server::TlsMode};
+use hpe3par_emulator::{
+    Emulator,
+    array::{ArrayConfig, Personality},
+    server::{EmulatorBuilder, RunningEmulator, TlsMode},
+};
 use secrecy::SecretString;
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
+
+/// Name of the array that `--partner` starts, and of the target that stands for it.
+const PARTNER_NAME: &str = "partner3par";
 
 /// Longest time that stopping may take before the process ends anyway.
 const STOP_WITHIN: Duration = Duration::from_secs(8);
@@ -58,7 +65,9 @@ Logs go to stderr; set RUST_LOG (for example RUST_LOG=debug) for more. SIGTERM a
 enum Command {
     /// Start the array and serve until SIGTERM or SIGINT.
     #[command(after_help = EXAMPLES)]
-    Serve(Serve),
+    Serve(Box<Serve>),
+    /// Print what of a real array is played, how far, and after which evidence (Markdown).
+    Fidelity,
 }
 
 #[derive(Debug, Args)]
@@ -96,6 +105,16 @@ struct Serve {
     #[arg(long, value_name = "PW", default_value = "3pardata", value_parser = secret)]
     password: SecretString,
 
+    /// Release to play: 3.2.1, 3.2.2, 3.3.1 or primera-4.2.
+    #[arg(long, value_name = "RELEASE", default_value = "3.3.1")]
+    personality: Personality,
+
+    /// Start a second array beside this one and join the two by remote copy links: this one knows it as the target `partner3par`, and
+    /// is known to it as `emulated3par`. Its interfaces listen on free loopback ports, with the same account and kind of TLS; the
+    /// ready line has them under `partner`.
+    #[arg(long)]
+    partner: bool,
+
     /// Seed of everything that looks random, the SSH host key included. Without it the host key is new at every start.
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
@@ -116,7 +135,13 @@ fn secret(text: &str) -> Result<SecretString, Infallible> {
 }
 
 fn main() -> ExitCode {
-    let Command::Serve(options) = CommandLine::parse().command;
+    let options = match CommandLine::parse().command {
+        Command::Serve(options) => *options,
+        Command::Fidelity => {
+            let printed = std::io::stdout().lock().write_all(hpe3par_emulator::fidelity::document().as_bytes());
+            return if printed.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+        }
+    };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,russh=warn"));
     let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     // A line that cannot be written is lost: told of on the same stderr, that would be a panic.
@@ -158,11 +183,17 @@ fn announce(ready: &serde_json::Value) -> std::io::Result<()> {
     writeln!(out, "{ready}").and_then(|()| out.flush())
 }
 
+/// Starts the array that `--partner` asks for: like the first one, but for its name, its identity and its ports.
+async fn start_partner(first: &EmulatorBuilder) -> anyhow::Result<RunningEmulator> {
+    first.partner(PARTNER_NAME).start().await.context("cannot start the partner array")
+}
+
 async fn serve(options: Serve) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
     let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let array = ArrayConfig { started_at: since_1970.as_secs(), ..ArrayConfig::default() };
+    let array =
+        ArrayConfig { started_at: since_1970.as_secs(), personality: options.personality, ..ArrayConfig::default() };
     let mut builder = Emulator::builder()
         .array(array)
         .wsapi(options.wsapi)
@@ -174,8 +205,14 @@ async fn serve(options: Serve) -> anyhow::Result<()> {
     if let Some(seed) = options.seed {
         builder = builder.seed(seed);
     }
+    let partner = if options.partner { Some(start_partner(&builder).await?) } else { None };
     let running = builder.start().await?;
-    let ready = json!({
+    if let Some(partner) = &partner {
+        let (here, there) = (running.handle(), partner.handle());
+        here.link(PARTNER_NAME, there, &here.with(|array, _| array.config().name.clone()))
+            .context("cannot join the two arrays by remote copy links")?;
+    }
+    let mut ready = json!({
         "event": "ready",
         "wsapi": running.wsapi_url(),
         "ssh": running.ssh_addr().to_string(),
@@ -185,12 +222,27 @@ async fn serve(options: Serve) -> anyhow::Result<()> {
         "tls_certificate": running.ca_pem(),
         "ssh_host_key": running.ssh_host_key(),
     });
+    if let Some(partner) = &partner {
+        ready["partner"] = json!({
+            "wsapi": partner.wsapi_url(),
+            "ssh": partner.ssh_addr().to_string(),
+            "control": partner.control_addr().to_string(),
+            "tls_certificate": partner.ca_pem(),
+            "ssh_host_key": partner.ssh_host_key(),
+        });
+    }
     announce(&ready).context("cannot print the ready line on stdout")?;
     tokio::select! {
         _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
         _ = interrupt.recv() => tracing::info!("SIGINT: stopping"),
     }
-    if tokio::time::timeout(STOP_WITHIN, running.shutdown()).await.is_err() {
+    let stop = async {
+        running.shutdown().await;
+        if let Some(partner) = partner {
+            partner.shutdown().await;
+        }
+    };
+    if tokio::time::timeout(STOP_WITHIN, stop).await.is_err() {
         tracing::warn!("some connections did not end in time and are dropped");
     }
     Ok(())

@@ -164,6 +164,20 @@ impl EmulatorBuilder {
         self
     }
 
+    /// Settings for another array beside this one: with this name, the next system id, any free loopback ports and no iSCSI targets.
+    #[must_use]
+    pub fn partner(&self, name: &str) -> Self {
+        let mut partner = self.clone();
+        name.clone_into(&mut partner.array.name);
+        partner.array.system_id += 1;
+        partner.array.serial = (u64::from(partner.array.system_id) + 1_600_000).to_string();
+        partner.array.iscsi_portals = Vec::new();
+        for address in [&mut partner.wsapi, &mut partner.ssh, &mut partner.control] {
+            *address = ANY_LOOPBACK_PORT;
+        }
+        partner
+    }
+
     /// Starts the array; every interface accepts connections when this returns.
     ///
     /// # Errors

@@ -99,3 +99,34 @@ async fn a_log_that_cannot_be_written_ends_nothing() {
     tokio::net::TcpStream::connect(ready["control"].as_str().unwrap()).await.unwrap();
     assert_eq!(child.try_wait().unwrap(), None);
 }
+
+#[tokio::test]
+async fn a_partner_is_a_second_array_joined_by_remote_copy() {
+    // Another test of this process may have installed it already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let (_child, ready) = start(&["serve", "--tls", "off", "--partner", "--personality", "3.2.2"]).await;
+    for (array, target) in [(&ready, "partner3par"), (&ready["partner"], "emulated3par")] {
+        let wsapi = array["wsapi"].as_str().unwrap();
+        let client = reqwest::Client::new();
+        let version: Value = client.get(wsapi.replace("/api/v1", "/api")).send().await.unwrap().json().await.unwrap();
+        assert_eq!(version["build"], 30_202_530);
+        let account = serde_json::json!({"user": "3paradm", "password": "3pardata"});
+        let opened = client.post(format!("{wsapi}/credentials")).json(&account).send().await.unwrap();
+        let key = opened.json::<Value>().await.unwrap()["key"].as_str().unwrap().to_owned();
+        let targets = client.get(format!("{wsapi}/remotecopytargets")).header("X-HP3PAR-WSAPI-SessionKey", key);
+        let targets: Value = targets.send().await.unwrap().json().await.unwrap();
+        assert_eq!(targets["members"][0]["name"], target);
+        let control = array["control"].as_str().unwrap();
+        let cut = client.post(format!("http://{control}/remote-copy-links/{target}/cut")).send().await.unwrap();
+        assert_eq!(cut.status(), 200);
+        let unknown = client.post(format!("http://{control}/remote-copy-links/nix/cut")).send().await.unwrap();
+        assert_eq!(unknown.status(), 404);
+    }
+}
+
+#[tokio::test]
+async fn the_fidelity_table_is_printed() {
+    let printed = program(&["fidelity"]).output().await.unwrap();
+    assert!(printed.status.success());
+    assert!(String::from_utf8(printed.stdout).unwrap().contains("| `POST /volumes` | complete |"));
+}

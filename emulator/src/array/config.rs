@@ -6,6 +6,8 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
+use super::account::Account;
+
 /// Portals given to the iSCSI ports that the configuration names no address for: 127.0.0.11 to 127.0.0.14, port 3260.
 const FIRST_LOOPBACK_PORTAL: u8 = 11;
 /// TCP port of iSCSI (RFC 7143 s. 13).
@@ -17,11 +19,30 @@ pub const ISCSI_PORT: u16 = 3260;
 pub enum Personality {
     /// 3PAR OS 3.2.1, WSAPI 1.4.
     V3_2_1,
+    /// 3PAR OS 3.2.2 MU4, WSAPI 1.5.3.
+    V3_2_2,
     /// 3PAR OS 3.3.1 MU3, WSAPI 1.6.3 (a build observed in the field).
     #[default]
     V3_3_1,
     /// Primera OS 4.2, WSAPI 1.8: thin volumes are the default, `reduce` takes the place of `tdvv` and `compression`.
     Primera4_2,
+}
+
+/// Personalities with the names of the command line.
+const NAMES: [(Personality, &str); 4] = [
+    (Personality::V3_2_1, "3.2.1"),
+    (Personality::V3_2_2, "3.2.2"),
+    (Personality::V3_3_1, "3.3.1"),
+    (Personality::Primera4_2, "primera-4.2"),
+];
+
+impl std::str::FromStr for Personality {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let found = NAMES.iter().find(|row| row.1 == text).map(|row| row.0);
+        found.ok_or_else(|| format!("there is no release {text}; choose one of {}", NAMES.map(|row| row.1).join(", ")))
+    }
 }
 
 /// Answer of `GET /api` (1.3.1 guide p. 128).
@@ -43,6 +64,7 @@ impl Personality {
     pub const fn api_version(self) -> ApiVersion {
         let (minor, revision, build) = match self {
             Self::V3_2_1 => (4, 2, 30_201_292),
+            Self::V3_2_2 => (5, 3, 30_202_530),
             Self::V3_3_1 => (6, 3, 30_301_460),
             Self::Primera4_2 => (8, 1, 40_200_000),
         };
@@ -54,9 +76,22 @@ impl Personality {
     pub const fn os_version(self) -> &'static str {
         match self {
             Self::V3_2_1 => "3.2.1.292",
+            Self::V3_2_2 => "3.2.2.530",
             Self::V3_3_1 => "3.3.1.460",
             Self::Primera4_2 => "4.2.0.0",
         }
+    }
+
+    /// Whether volumes can be compressed (WSAPI 1.6; from Primera on `reduce` takes the place of it).
+    #[must_use]
+    pub const fn has_compression(self) -> bool {
+        matches!(self, Self::V3_3_1)
+    }
+
+    /// Whether volumes reach up to 64 TiB.
+    #[must_use]
+    pub const fn has_large_volumes(self) -> bool {
+        matches!(self, Self::V3_3_1 | Self::Primera4_2)
     }
 
     /// Whether the array is a Primera or later: neither `tpvv` nor `reduce` on create is a refusal.
@@ -90,6 +125,30 @@ pub enum SecondLun {
     Refuse,
 }
 
+/// How long background tasks take: copies, promotions, conversions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TaskPace {
+    /// Time that the shortest task takes.
+    pub at_least: Duration,
+    /// Data moved in a second, MiB; space that was never written costs no time.
+    pub mib_per_second: u64,
+}
+
+impl Default for TaskPace {
+    fn default() -> Self {
+        Self { at_least: Duration::from_millis(500), mib_per_second: 1024 }
+    }
+}
+
+impl TaskPace {
+    /// Time to move `mib`.
+    #[must_use]
+    pub fn time_for(self, mib: u64) -> Duration {
+        self.at_least + Duration::from_millis(mib.saturating_mul(1000) / self.mib_per_second.max(1))
+    }
+}
+
 /// Everything an [`Array`](super::Array) is told at its birth.
 #[derive(Debug, Clone)]
 pub struct ArrayConfig {
@@ -107,6 +166,8 @@ pub struct ArrayConfig {
     pub user: String,
     /// Its password.
     pub password: SecretString,
+    /// Further accounts.
+    pub accounts: Vec<Account>,
     /// Portal addresses of the iSCSI ports in the order 0:2:1, 0:2:2, 1:2:1, 1:2:2; loopback addresses for those missing.
     pub iscsi_portals: Vec<SocketAddr>,
     /// Most WSAPI sessions at a time (`systemResourceUsage`; 1.3.1 guide p. 40).
@@ -119,6 +180,8 @@ pub struct ArrayConfig {
     pub second_lun: SecondLun,
     /// Whether hosts whose persona has the capability SESLun see the enclosure at LUN 254.
     pub ses_lun: bool,
+    /// How long background tasks take.
+    pub task_pace: TaskPace,
     /// Seed of every random-looking value (session keys, UUIDs).
     pub seed: u64,
     /// Wall-clock time at the start of the array, seconds since 1970; only rows show it.
@@ -135,12 +198,14 @@ impl Default for ArrayConfig {
             personality: Personality::default(),
             user: "3paradm".to_owned(),
             password: "3pardata".into(),
+            accounts: Vec::new(),
             iscsi_portals: Vec::new(),
             session_limit: 36,
             session_idle: Duration::from_secs(15 * 60),
             inflight: InflightPolicy::default(),
             second_lun: SecondLun::default(),
             ses_lun: true,
+            task_pace: TaskPace::default(),
             seed: 0,
             started_at: 1_767_225_600,
         }

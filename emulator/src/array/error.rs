@@ -160,6 +160,36 @@ refusals! {
     invalid_grow_size = 152, 400, "invalid input: volume grow size";
     /// VV_NEW_SIZE_EXCEED_CPG_LIMIT.
     new_size_exceeds_cpg_limit = 153, 403, "new volume size exceeds CPG limit";
+    /// INV_OPERATION_VV_TUNE_IN_PROGRESS.
+    tune_in_progress = 151, 409, "invalid operation: volume tune is in progress";
+    /// INV_OPERATION_GROW_SIZE_TOO_SMALL.
+    growth_increment_too_small = 94, 400, "invalid operation: CPG grow size is too small";
+    /// INV_OPERATION_CPG_RAID0_DISABLED.
+    raid0_disabled = 92, 403, "invalid operation: RAID 0 is disabled";
+    /// INV_OPERATION_CPG_RAID5_NL_DISABLED.
+    raid5_nl_disabled = 93, 403, "invalid operation: RAID 5 on nearline disks is disabled";
+    /// INV_OPERATION_VLUN_PCOPY_TARGET_VV.
+    vlun_of_copy_target = 97, 409, "invalid operation: volume is a physical copy target";
+    /// NON_EXISTENT_QOS_RULE.
+    non_existent_qos_rule = 100, 404, "non-existent QoS rule";
+    /// EXISTENT_QOS_RULE (1.3.1 guide p. 142).
+    existent_qos_rule = 114, 400, "QoS rule exists";
+    /// INV_INPUT_QOS_TARGET_OBJECT.
+    invalid_qos_target = 117, 404, "Invalid QOS target object";
+    /// INV_OPERATION_VV_IN_REMOTE_COPY.
+    volume_in_remote_copy = 120, 403, "invalid operation: volume is involved in remote copy";
+    /// INV_OPERATION_VV_PROMOTE_IS_NOT_IN_PROGRESS.
+    promote_not_in_progress = 185, 409, "invalid operation: volume promotion is not in progress";
+    /// NON_EXISTENT_RCOPY_GROUP.
+    non_existent_rcopy_group = 187, 404, "remote copy group does not exist";
+    /// RCOPY_GROUP_STARTED.
+    rcopy_group_started = 215, 403, "remote copy group has already been started";
+    /// EXISTENT_RCOPY_GROUP.
+    existent_rcopy_group = 237, 409, "remote copy group exists";
+    /// NON_EXISTENT_FLASH_CACHE.
+    non_existent_flash_cache = 285, 404, "Flash cache does not exist";
+    /// INV_INPUT_MISSING_REQUIRED for a conversion of a volume that has virtual copies. Clients search the text for `keepVV`.
+    missing_keep_vv = 40, 400, "invalid input: missing required - keepVV";
     /// NON_EXISTENT_OBJECT_KEY.
     non_existent_object_key = 180, 404, "object key does not exist";
     /// EXISTENT_OBJECT_KEY.
@@ -208,6 +238,102 @@ refusals! {
     non_base_volume = PROVISIONAL + 20, 403, "invalid operation: not a base volume";
     /// INV_OPERATION_VV_EXPORTED (number provisional).
     volume_exported = PROVISIONAL + 21, 403, "invalid operation: volume is exported";
+    /// NO_SNAP_CPG (number provisional).
+    no_snap_cpg = PROVISIONAL + 22, 409, "volume has no snapshot CPG";
+    /// INV_OPERATION_VV_READONLY_TO_READONLY_SNAP (number provisional).
+    read_only_of_read_only = PROVISIONAL + 23, 403, "invalid operation: a read-only volume cannot have a read-only snapshot";
+    /// INV_OPERATION_VV_PCOPY_IN_PROGRESS (number provisional).
+    physical_copy_in_progress = PROVISIONAL + 24, 409, "invalid operation: physical copy is in progress";
+    /// INV_OPERATION_VV_ONLINE_COPY_IN_PROGRESS (number provisional).
+    online_copy_in_progress = PROVISIONAL + 25, 409, "invalid operation: online copy is in progress";
+    /// INV_OPERATION_VV_PROMOTE_IN_PROGRESS (number provisional).
+    promote_in_progress = PROVISIONAL + 26, 409, "invalid operation: volume promotion is in progress";
+    /// INV_OPERATION_VV_VOLUME_CONV_IN_PROGRESS (number provisional).
+    conversion_in_progress = PROVISIONAL + 27, 409, "invalid operation: volume conversion is in progress";
+    /// NON_EXISTENT_VVCOPY (number provisional).
+    non_existent_copy = PROVISIONAL + 28, 404, "physical copy does not exist";
+    /// NON_EXISTENT_SNAPSHOT (number provisional).
+    non_existent_snapshot = PROVISIONAL + 29, 404, "snapshot does not exist";
+    /// INV_OPERATION_VV_COPY_TO_SELF (number provisional).
+    copy_to_self = PROVISIONAL + 30, 403, "invalid operation: a volume cannot be copied to itself";
+    /// INV_OPERATION_VV_COPY_PARENT_TOO_BIG (number provisional).
+    copy_parent_too_big = PROVISIONAL + 31, 409, "invalid operation: parent volume is larger than the copy";
+    /// INV_OPERATION_VV_NO_PARENT (number provisional).
+    no_parent = PROVISIONAL + 32, 403, "invalid operation: volume has no parent";
+    /// INV_OPERATION_PARENT_SIZE_HAS_INCREASED (number provisional).
+    parent_size_has_increased = PROVISIONAL + 33, 409, "invalid operation: the size of the parent has increased";
+    /// INV_OPERATION_VV_MODIFY_USR_CPG_TPVV (number provisional).
+    modify_user_cpg_of_thin = PROVISIONAL + 34, 403, "invalid operation: the user CPG of a thin volume cannot be modified";
+    /// A task that has ended cannot be cancelled (number and text provisional).
+    task_not_active = PROVISIONAL + 35, 400, "invalid operation: task is not active";
+    /// SNAPSHOT_LIMIT_REACHED (number provisional).
+    snapshot_limit_reached = PROVISIONAL + 36, 503, "the limit of snapshots has been reached";
+    /// VV_LIMIT_REACHED (number provisional).
+    volume_limit_reached = PROVISIONAL + 37, 503, "the limit of volumes has been reached";
+    /// BAD_CPG_PATTERN (number provisional).
+    bad_cpg_pattern = PROVISIONAL + 38, 400, "invalid CPG disk pattern";
+    /// VVSET_QOS_TARGET (number provisional).
+    volume_set_is_qos_target = PROVISIONAL + 39, 409, "volume set is the target of a QoS rule";
+    /// INV_INPUT_IO_MIN_GOAL_GRT_MAX_LIMIT (number provisional).
+    io_goal_above_limit = PROVISIONAL + 40, 400, "invalid input: I/O minimum goal is greater than maximum limit";
+    /// INV_INPUT_BW_MIN_GOAL_GRT_MAX_LIMIT (number provisional).
+    bandwidth_goal_above_limit = PROVISIONAL + 41, 400, "invalid input: bandwidth minimum goal is greater than maximum limit";
+    /// EXISTENT_FLASH_CACHE (number provisional).
+    existent_flash_cache = PROVISIONAL + 42, 409, "Flash cache exists";
+    /// INV_FLASH_CACHE_SIZE (number provisional).
+    invalid_flash_cache_size = PROVISIONAL + 43, 400, "invalid flash cache size";
+    /// INV_INPUT_EMPTY_VVSET (number provisional).
+    empty_volume_set = PROVISIONAL + 44, 400, "invalid input: volume set is empty";
+    /// EMPTY_SET (number provisional).
+    empty_set = PROVISIONAL + 45, 404, "set is empty";
+    /// INV_INPUT_VV_PATTERN (number provisional).
+    bad_volume_pattern = PROVISIONAL + 46, 400, "invalid input: volume name pattern";
+    /// INV_INPUT_DUP_NAME (number provisional).
+    duplicate_name = PROVISIONAL + 47, 400, "invalid input: duplicate name";
+    /// FLASH_CACHE_NOT_SUPPORTED (number provisional).
+    flash_cache_not_supported = PROVISIONAL + 48, 403, "flash cache is not supported";
+    /// INV_OPERATION_VV_BASE_VOLUME (number provisional).
+    base_volume = PROVISIONAL + 49, 409, "invalid operation: volume is a base volume";
+    /// INV_INPUT_VV_IS_FPVV (number provisional).
+    already_full = PROVISIONAL + 67, 403, "invalid input: volume is fully provisioned already";
+    /// INV_INPUT_VV_IS_TPVV (number provisional).
+    already_thin = PROVISIONAL + 68, 403, "invalid input: volume is thinly provisioned already";
+    /// INV_INPUT_VV_IS_TDVV (number provisional).
+    already_deduplicated = PROVISIONAL + 69, 403, "invalid input: volume is deduplicated already";
+    /// RCOPY_TARGET_NOT_SPECIFIED (number provisional).
+    rcopy_target_not_specified = PROVISIONAL + 50, 400, "remote copy target is not specified";
+    /// RCOPY_GROUP_TARGET_NOT_UNIQUE (number provisional).
+    rcopy_target_not_unique = PROVISIONAL + 51, 400, "remote copy group target is not unique";
+    /// RCOPY_TARGET_IS_NOT_READY (number provisional).
+    rcopy_target_not_ready = PROVISIONAL + 52, 403, "remote copy target is not ready";
+    /// RCOPY_GROUP_INV_TARGET (number provisional).
+    rcopy_invalid_target = PROVISIONAL + 53, 403, "remote copy target does not exist in the group";
+    /// RCOPY_GROUP_EMPTY (number provisional).
+    rcopy_group_empty = PROVISIONAL + 54, 400, "remote copy group has no volumes";
+    /// RCOPY_GROUP_NOT_STARTED (number provisional).
+    rcopy_group_not_started = PROVISIONAL + 55, 403, "remote copy group is not started";
+    /// RCOPY_GROUP_NOT_STOPPED (number provisional).
+    rcopy_group_not_stopped = PROVISIONAL + 56, 403, "remote copy group is not stopped";
+    /// RCOPY_GROUP_OPERATION_ONLY_ON_PRIMARY_SIDE (number provisional).
+    rcopy_only_on_primary = PROVISIONAL + 57, 403, "operation is only allowed on the primary side of the remote copy group";
+    /// RCOPY_GROUP_IN_FAILOVER_STATE (number provisional).
+    rcopy_in_failover = PROVISIONAL + 58, 403, "remote copy group is in failover state";
+    /// RCOPY_GROUP_IS_BUSY (number provisional).
+    rcopy_group_busy = PROVISIONAL + 59, 403, "remote copy group is busy";
+    /// RCOPY_GROUP_EXISTENT_VOL (number provisional).
+    rcopy_existent_volume = PROVISIONAL + 60, 409, "volume is already in a remote copy group";
+    /// RCOPY_GROUP_VOL_NOT_IN_GROUP (number provisional).
+    rcopy_volume_not_in_group = PROVISIONAL + 61, 404, "volume is not in the remote copy group";
+    /// NON_EXISTENT_RCOPY_TARGET (number provisional).
+    non_existent_rcopy_target = PROVISIONAL + 62, 404, "remote copy target does not exist";
+    /// EXISTENT_RCOPY_TARGET (number provisional).
+    existent_rcopy_target = PROVISIONAL + 63, 409, "remote copy target exists";
+    /// NON_EXISTENT_RCOPY_LINK (number provisional).
+    non_existent_rcopy_link = PROVISIONAL + 64, 404, "remote copy link does not exist";
+    /// RCOPY_GROUP_NOT_IN_FAILOVER_STATE (number provisional).
+    rcopy_not_in_failover = PROVISIONAL + 65, 403, "remote copy group is not in failover state";
+    /// A recovery operation asked of the side that is primary by nature (number provisional).
+    rcopy_only_on_secondary = PROVISIONAL + 66, 403, "operation is only allowed on the secondary side of the remote copy group";
 }
 
 #[cfg(test)]

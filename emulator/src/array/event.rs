@@ -153,6 +153,20 @@ pub enum EventKind {
         /// Its name.
         cpg: CpgName,
     },
+    /// A QoS rule was made, changed or deleted.
+    QosRuleChanged {
+        /// What it is about, as URIs name it.
+        target: String,
+    },
+    /// A remote copy group was made, changed or deleted.
+    RcopyGroupChanged {
+        /// Its name.
+        group: String,
+    },
+    /// The flash cache was made or deleted.
+    FlashCacheChanged,
+    /// Parameters of the system were changed.
+    SystemModified,
     /// A WSAPI session was opened.
     SessionOpened {
         /// Account.
@@ -205,6 +219,27 @@ pub enum EventKind {
         port: PortPos,
         /// Number of the new state.
         link_state: u8,
+    },
+    /// A task was started.
+    TaskStarted {
+        /// Its number.
+        task: super::task::TaskNumber,
+        /// Its name.
+        name: String,
+        /// Its type in the words of the command line.
+        kind: &'static str,
+    },
+    /// A task ended.
+    TaskEnded {
+        /// Its number.
+        task: super::task::TaskNumber,
+        /// How, in the words of the command line.
+        status: &'static str,
+    },
+    /// Settings of a port were changed.
+    PortModified {
+        /// Port.
+        port: PortPos,
     },
     /// A front end ran a command. Secrets must be taken out of `command` by the front end.
     Command {

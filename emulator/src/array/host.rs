@@ -9,7 +9,7 @@ use super::Array;
 use super::chap::ChapAccounts;
 use super::error::ArrayError;
 use super::event::EventKind;
-use super::identity::{FcWwn, Initiator, Iqn, PortPos};
+use super::identity::{FcWwn, Initiator, Iqn, Nqn, PortPos};
 use super::names::{DomainName, HostName, check_comment};
 use super::persona::Persona;
 
@@ -77,6 +77,9 @@ pub struct CreateHost {
     /// iSCSI initiators.
     #[serde(rename = "iSCSINames")]
     pub iscsi_names: Option<Vec<String>>,
+    /// Name of an NVMe host.
+    #[serde(rename = "NQN")]
+    pub nqn: Option<String>,
     /// Whether exports of the initiators to no host are torn down; accepted without effect.
     pub force_tear_down: Option<bool>,
     /// Texts.
@@ -128,6 +131,14 @@ pub struct IscsiPathRow {
     pub host_speed: u32,
 }
 
+/// An NVMe path of a host row.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NvmePathRow {
+    /// Name of the host.
+    #[serde(rename = "NQN")]
+    pub nqn: Nqn,
+}
+
 /// A row of `GET /hosts`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -148,6 +159,9 @@ pub struct HostRow {
     /// iSCSI paths.
     #[serde(rename = "iSCSIPaths")]
     pub iscsi_paths: Vec<IscsiPathRow>,
+    /// NVMe paths, when there are any.
+    #[serde(rename = "NVMETCPPaths", skip_serializing_if = "Vec::is_empty")]
+    pub nvme_paths: Vec<NvmePathRow>,
     /// Persona.
     pub persona: Persona,
     /// Whether the initiator authenticates itself.
@@ -162,15 +176,22 @@ pub struct HostRow {
     pub target_chap_name: Option<String>,
 }
 
-/// Reads the two path lists of a request.
+/// Reads the paths of a request.
 ///
 /// # Errors
-/// 44 when both are given, 39/45/57/69 for a bad name, 98 for a name given twice, a provisional code above 1024 names.
-pub(crate) fn read_paths(fc: Option<&[String]>, iscsi: Option<&[String]>) -> Result<Vec<Initiator>, ArrayError> {
-    if fc.is_some() && iscsi.is_some() {
-        return Err(ArrayError::parameter_conflict().with_ref("FCWWNs,iSCSINames"));
+/// 44 when more than one kind is given, 39/45/57/69 for a bad name, 98 for a name given twice, a provisional code above 1024 names.
+pub(crate) fn read_paths(
+    fc: Option<&[String]>,
+    iscsi: Option<&[String]>,
+    nqn: Option<&str>,
+) -> Result<Vec<Initiator>, ArrayError> {
+    if [fc.is_some(), iscsi.is_some(), nqn.is_some()].into_iter().filter(|given| *given).count() > 1 {
+        return Err(ArrayError::parameter_conflict().with_ref("FCWWNs,iSCSINames,NQN"));
     }
     let mut paths = Vec::new();
+    if let Some(nqn) = nqn {
+        paths.push(Initiator::Nvme(Nqn::new(nqn)?));
+    }
     for wwn in fc.unwrap_or_default() {
         paths.push(Initiator::Fc(FcWwn::new(wwn)?));
     }
@@ -200,7 +221,7 @@ impl Array {
         let persona = body.persona.map_or(Ok(Persona::default()), Persona::from_wsapi)?;
         let descriptors = body.descriptors.clone().unwrap_or_default();
         check_comment(descriptors.comment.as_deref().unwrap_or_default())?;
-        let initiators = read_paths(body.fc_wwns.as_deref(), body.iscsi_names.as_deref())?;
+        let initiators = read_paths(body.fc_wwns.as_deref(), body.iscsi_names.as_deref(), body.nqn.as_deref())?;
         if self.hosts.named(&name).is_some() {
             return Err(ArrayError::existent_host().with_ref("name"));
         }
@@ -277,7 +298,7 @@ impl Array {
 
     /// The row: one path per logged-in port, or one without a port when the initiator is logged in nowhere.
     fn host_row_of(&self, host: &Host) -> HostRow {
-        let (mut fc_paths, mut iscsi_paths) = (Vec::new(), Vec::new());
+        let (mut fc_paths, mut iscsi_paths, mut nvme_paths) = (Vec::new(), Vec::new(), Vec::new());
         for initiator in &host.initiators {
             let logged_in = self.nexuses.ports_of(initiator);
             let ports: Vec<Option<PortPos>> =
@@ -285,6 +306,7 @@ impl Array {
             for port_pos in ports {
                 match initiator {
                     Initiator::Fc(wwn) => fc_paths.push(FcPathRow { wwn: wwn.clone(), port_pos, host_speed: 0 }),
+                    Initiator::Nvme(nqn) => nvme_paths.push(NvmePathRow { nqn: nqn.clone() }),
                     Initiator::Iscsi(name) => {
                         let ip_addr = if port_pos.is_some() { "127.0.0.1" } else { "0.0.0.0" }.to_owned();
                         iscsi_paths.push(IscsiPathRow { name: name.clone(), port_pos, ip_addr, host_speed: 0 });
@@ -299,6 +321,7 @@ impl Array {
             descriptors: (host.descriptors != HostDescriptors::default()).then(|| host.descriptors.clone()),
             fc_paths,
             iscsi_paths,
+            nvme_paths,
             persona: host.persona,
             initiator_chap_enabled: host.chap.initiator.is_some(),
             target_chap_enabled: host.chap.target.is_some(),

@@ -31,6 +31,9 @@ pub struct ModifyHost {
     /// iSCSI initiators.
     #[serde(rename = "iSCSINames")]
     pub iscsi_names: Option<Vec<String>>,
+    /// Name of an NVMe host to add or remove.
+    #[serde(rename = "NQN")]
+    pub nqn: Option<String>,
     /// Remove paths although a volume is exported over them.
     pub force_path_removal: Option<bool>,
     /// 1 add, 2 remove CHAP.
@@ -120,7 +123,7 @@ impl Array {
 
     /// The change of paths in a body, checked for its form.
     fn read_path_change(&self, body: &ModifyHost) -> Result<Option<(Operation, Vec<Initiator>)>, ArrayError> {
-        let given = body.fc_wwns.is_some() || body.iscsi_names.is_some();
+        let given = body.fc_wwns.is_some() || body.iscsi_names.is_some() || body.nqn.is_some();
         let Some(number) = body.path_operation else {
             let missing = given || body.force_path_removal.is_some();
             return if missing { Err(ArrayError::one_required().with_ref("pathOperation")) } else { Ok(None) };
@@ -132,7 +135,7 @@ impl Array {
         if operation == Operation::Add && body.force_path_removal == Some(true) {
             return Err(ArrayError::parameter_conflict().with_ref("forcePathRemoval"));
         }
-        let paths = read_paths(body.fc_wwns.as_deref(), body.iscsi_names.as_deref())?;
+        let paths = read_paths(body.fc_wwns.as_deref(), body.iscsi_names.as_deref(), body.nqn.as_deref())?;
         Ok(Some((operation, paths)))
     }
 

@@ -213,6 +213,40 @@ impl Iqn {
     }
 }
 
+/// NVMe qualified name of a host: `nqn.` and at most 219 further characters.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Nqn(String);
+
+impl Nqn {
+    /// Longest name (NVMe base specification, 4.5: 223 bytes).
+    pub const MAX: usize = 223;
+
+    /// A name.
+    ///
+    /// # Errors
+    /// Code 45 when empty, 57 when longer than 223, 69 when it does not begin with `nqn.` or holds a blank or control character.
+    pub fn new(text: &str) -> Result<Self, ArrayError> {
+        let refuse = |e: ArrayError| Err(e.with_ref("NQN"));
+        if text.is_empty() {
+            return refuse(ArrayError::empty_string());
+        }
+        if text.len() > Self::MAX {
+            return refuse(ArrayError::exceeds_length());
+        }
+        if !text.starts_with("nqn.") || !text.chars().all(|c| c.is_ascii_graphic()) {
+            return refuse(ArrayError::illegal_character());
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// Upper-case hex digits of `text` without colons, if there are exactly `count`.
 fn hex_digits(text: &str, count: usize) -> Option<String> {
     let digits: String = text.chars().filter(|c| *c != ':').collect();
@@ -248,24 +282,30 @@ macro_rules! text_form {
     )*};
 }
 
-text_form!(Wwn, FcWwn, Iqn);
+text_form!(Wwn, FcWwn, Iqn, Nqn);
 
-/// The initiator end of a path: a Fibre Channel port or an iSCSI name.
+/// The initiator end of a path: a Fibre Channel port, an iSCSI name, or the name of an NVMe host. Of the last kind the array keeps
+/// the name; it has no NVMe data path.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Initiator {
     /// Fibre Channel initiator port.
     Fc(FcWwn),
+    /// NVMe host.
+    Nvme(Nqn),
     /// iSCSI initiator.
     Iscsi(Iqn),
 }
 
 impl Initiator {
-    /// Reads 16 hex digits as a WWN and everything else as an iSCSI name.
+    /// Reads 16 hex digits as a WWN, what begins with `nqn.` as the name of an NVMe host, and everything else as an iSCSI name.
     ///
     /// # Errors
     /// The refusal of [`Iqn::new`] when it is neither.
     pub fn parse(text: &str) -> Result<Self, ArrayError> {
+        if text.starts_with("nqn.") {
+            return Nqn::new(text).map(Self::Nvme);
+        }
         FcWwn::new(text).map(Self::Fc).or_else(|_| Iqn::new(text).map(Self::Iscsi))
     }
 }
@@ -274,6 +314,7 @@ impl fmt::Display for Initiator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Fc(wwn) => wwn.fmt(f),
+            Self::Nvme(nqn) => nqn.fmt(f),
             Self::Iscsi(iqn) => iqn.fmt(f),
         }
     }

@@ -15,11 +15,14 @@
 //! # Ok::<(), hpe3par_emulator::array::ArrayError>(())
 //! ```
 
+mod account;
 mod chap;
 mod config;
+mod copy;
 mod cpg;
 pub mod error;
 mod event;
+mod flash_cache;
 mod host;
 mod host_modify;
 #[cfg(test)]
@@ -27,56 +30,83 @@ mod host_tests;
 pub mod identity;
 pub mod names;
 mod object_key;
+mod parameters;
 mod persona;
 mod port;
+mod port_change;
+mod qos;
 pub(crate) mod random;
 mod registry;
+mod remote_copy;
 mod schedule;
 mod session;
 mod sets;
 mod ssh_key;
+mod statistics;
 mod system;
+mod task;
 mod timestamp;
 mod vlun;
 mod volume;
 mod volume_create;
+mod volume_index;
 mod volume_modify;
+mod volume_rows;
 #[cfg(test)]
 mod volume_tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+pub use self::account::{Account, Role};
 pub use self::chap::{ChapAccount, ChapAccounts};
-pub use self::config::{ApiVersion, ArrayConfig, ISCSI_PORT, InflightPolicy, Personality, SecondLun};
-pub use self::cpg::{Cpg, CreateCpg, DiskType};
+pub use self::config::{ApiVersion, ArrayConfig, ISCSI_PORT, InflightPolicy, Personality, SecondLun, TaskPace};
+pub use self::copy::{
+    CreatePhysicalCopy, CreateSnapshot, GroupSnapshot, GroupSnapshotMember, PromoteSnapshot, SNAPSHOTS_MAX,
+    StartedCopy, TuneVolume,
+};
+pub use self::cpg::{
+    ClassCapacity, Cpg, CreateCpg, DiskType, GROWTH_INCREMENT_MIN_MIB, LdLayout, ModifyCpg, RaidType, SpaceReport,
+};
 pub use self::error::{ArrayError, PROVISIONAL};
 pub use self::event::{Channel, CommandOutcome, Event, EventKind, EventLog, VlunNote};
-pub use self::host::{CreateHost, FcPathRow, Host, HostDescriptors, HostRow, IscsiPathRow, PATHS_MAX};
+pub use self::flash_cache::{CreateFlashCache, FlashCache};
+pub use self::host::{CreateHost, FcPathRow, Host, HostDescriptors, HostRow, IscsiPathRow, NvmePathRow, PATHS_MAX};
 pub use self::host_modify::ModifyHost;
-pub use self::identity::{FcWwn, Initiator, Iqn, Lun, PortPos, VlunGeneration, Wwn};
+pub use self::identity::{FcWwn, Initiator, Iqn, Lun, Nqn, PortPos, VlunGeneration, Wwn};
 pub use self::names::{
     COMMENT_MAX, CpgName, DomainName, HostName, NAME_MAX, NameError, ObjectKey, SET_NAME_MAX, SetName, VolumeName,
 };
 pub use self::object_key::{ObjectKeyRow, SetObjectKey, VALUE_MAX};
+pub use self::parameters::SystemParameters;
 pub use self::persona::Persona;
 pub use self::port::{IscsiPortInfo, LinkState, Port, PortProtocol, PortRow};
+pub use self::port_change::{ChangeIscsiPort, IscsiSettings, IscsiVlan};
+pub use self::qos::{QosBounds, QosRule, QosTarget, SetQosRule};
 use self::registry::Registry;
+pub use self::remote_copy::{
+    AdmitRcopyTarget, AdmitVolume, CreateRcopyGroup, CreateRcopyTarget, GroupTarget, Mirror, ModifyRcopyGroup,
+    ModifyRcopyTarget, Partners, RCOPY_GROUP_NAME_MAX, RcopyGroup, RcopyMode, RcopyPolicies, RcopyRole, RcopyState,
+    RcopyTarget, RecoverGroup, RecoveryAction, StartGroup, StopGroup, SyncStatus,
+};
 pub use self::schedule::{SCHEDULES_MAX, Schedule, ScheduleChange, ScheduleError, Times};
 pub use self::session::SessionKey;
 pub use self::sets::{CreateSet, ModifySet, ObjectSet, SetKind, SetRow};
 pub use self::ssh_key::{SSH_KEY_MAX, SSH_KEYS_MAX};
+pub use self::statistics::{IoCounters, Report};
 pub use self::system::Capacity;
+pub use self::task::{TASK_NUMBER_MAX, Task, TaskKind, TaskNumber, TaskPriority, TaskRow, TaskStatus};
 pub use self::timestamp::Timestamp;
 pub use self::vlun::{
     CreateVlun, CreatedVlun, PortPosInput, RemovalAnomaly, RemovedVlun, VlunAddress, VlunFilter, VlunKind, VlunRow,
 };
-pub use self::volume::{AllocationMarks, Policies, Provisioning, SpaceRow, Volume, VolumeRow};
+pub use self::volume::{AllocationMarks, Policies, Provisioning, Volume, VolumeActivity};
 pub use self::volume_create::{
-    COMPRESSED_MIN_MIB, CreateSnapshot, CreateVolume, HOURS_MAX, PolicyChange, SIZE_MAX_16_TIB, SIZE_MAX_64_TIB,
-    SIZE_MIN_MIB,
+    COMPRESSED_MIN_MIB, CreateVolume, HOURS_MAX, PolicyChange, SIZE_MAX_16_TIB, SIZE_MAX_64_TIB, SIZE_MIN_MIB,
+    VOLUMES_MAX,
 };
 pub use self::volume_modify::ModifyVolume;
+pub use self::volume_rows::{SpaceRow, VolumeRow};
 use crate::datapath::{DataPath, NexusTable};
 
 /// The array. A clone is a snapshot of everything: objects, data, sessions, events and ledger.
@@ -92,10 +122,20 @@ pub struct Array {
     pub(crate) host_of_initiator: BTreeMap<Initiator, u32>,
     host_sets: Registry<SetName, ObjectSet>,
     pub(crate) volumes: Registry<VolumeName, Volume>,
+    pub(crate) volume_index: volume_index::VolumeIndex,
     volume_id_uses: BTreeMap<u32, u8>,
     volume_sets: Registry<SetName, ObjectSet>,
     pub(crate) vluns: vlun::VlunTable,
+    set_exports: vlun::SetExports,
     pending_removals: BTreeSet<vlun::PendingRemoval>,
+    qos: qos::QosRules,
+    flash_cache: Option<FlashCache>,
+    flash_cache_policy: bool,
+    parameters: SystemParameters,
+    pub(crate) statistics: statistics::Statistics,
+    remote_copy: remote_copy::RemoteCopy,
+    tasks: task::Tasks,
+    periodic: task::PeriodicTasks,
     sessions: session::Sessions,
     ssh_keys: ssh_key::SshKeys,
     schedules: schedule::Schedules,
@@ -118,10 +158,20 @@ impl Array {
             host_of_initiator: BTreeMap::new(),
             host_sets: Registry::starting_at(1),
             volumes: Registry::starting_at(1),
+            volume_index: volume_index::VolumeIndex::default(),
             volume_id_uses: BTreeMap::new(),
             volume_sets: Registry::starting_at(1),
             vluns: vlun::VlunTable::default(),
+            set_exports: vlun::SetExports::default(),
             pending_removals: BTreeSet::new(),
+            qos: qos::QosRules::default(),
+            flash_cache: None,
+            flash_cache_policy: false,
+            parameters: SystemParameters::default(),
+            statistics: statistics::Statistics::default(),
+            remote_copy: remote_copy::RemoteCopy::default(),
+            tasks: task::Tasks::default(),
+            periodic: task::PeriodicTasks::default(),
             sessions: session::Sessions::new(),
             ssh_keys: ssh_key::SshKeys::new(),
             schedules: schedule::Schedules::new(),
@@ -135,15 +185,19 @@ impl Array {
                 array.insert_cpg(Cpg::preset(name, disk_type));
             }
         }
+        array.do_periodic_tasks();
         array
     }
 
-    /// Lets time pass: expires idle sessions and does removals that a fault has put off. Every command does this first; time never
+    /// Lets time pass: expires idle sessions, ends tasks whose time has come, deletes expired volumes, and does removals that a fault has put off. Every command does this first; time never
     /// goes back. Lookups do not, so call it before a lookup when time may have passed
     /// ([`Emulator::with`](crate::Emulator::with) does).
     pub fn advance(&mut self, now: Duration) {
         self.now = self.now.max(now);
         self.do_due_removals();
+        self.do_due_tasks();
+        self.do_periodic_tasks();
+        self.sample_statistics();
         self.expire_sessions();
     }
 
@@ -155,13 +209,17 @@ impl Array {
         self.vluns.number_after(&former.vluns);
         self.nexuses.number_after(&former.nexuses);
         self.data.number_after(&former.data);
+        self.tasks.number_after(&former.tasks);
+        // Links are there whatever the array remembers.
+        self.remote_copy.targets.clone_from(&former.remote_copy.targets);
         self
     }
 
     /// When something will happen by itself next, apart from the expiry of sessions.
     #[must_use]
     pub fn next_due(&self) -> Option<Duration> {
-        self.pending_removals.first().map(|p| p.due)
+        let removal = self.pending_removals.first().map(|p| p.due);
+        [removal, self.tasks.next_due(), self.next_periodic_sync()].into_iter().flatten().min()
     }
 
     /// The time of the last command.
@@ -174,6 +232,12 @@ impl Array {
     #[must_use]
     pub fn started_at(&self) -> Timestamp {
         Timestamp(self.config.started_at)
+    }
+
+    /// Wall-clock time at a time since the start of the array, as rows print it.
+    #[must_use]
+    pub fn time_of(&self, at: Duration) -> Timestamp {
+        self.timestamp(at)
     }
 
     /// What the array was told at its birth.

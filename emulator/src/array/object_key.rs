@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::Array;
 use super::error::ArrayError;
 use super::event::EventKind;
-use super::names::ObjectKey;
+use super::names::{ObjectKey, VolumeName};
 use super::timestamp::Timestamp;
+use super::volume_create::CreateVolume;
 
 /// Longest value. The limit of real arrays is not documented; the mock of the vendor's own client stops at 31.
 pub const VALUE_MAX: usize = 511;
@@ -62,6 +63,26 @@ impl ObjectKeyRow {
 }
 
 impl Array {
+    /// Makes a volume together with keys: all or nothing.
+    ///
+    /// # Errors
+    /// Those of [`Array::create_volume`] and [`Array::create_object_key`].
+    pub fn create_volume_with_keys(
+        &mut self,
+        now: Duration,
+        body: &CreateVolume,
+        keys: &[SetObjectKey],
+    ) -> Result<VolumeName, ArrayError> {
+        let name = self.create_volume(now, body)?;
+        for key in keys {
+            if let Err(refused) = self.create_object_key(now, name.as_str(), key) {
+                self.take_volume(name.as_str());
+                return Err(refused);
+            }
+        }
+        Ok(name)
+    }
+
     /// Adds a key.
     ///
     /// # Errors

@@ -94,6 +94,33 @@ impl Persona {
         self.row().3
     }
 
+    /// What the array does for hosts of this persona (1.2 guide p. 55; those of personas above 6 follow their likeness).
+    #[must_use]
+    pub fn capabilities(self) -> &'static [&'static str] {
+        match self {
+            Self::Generic => &["UARepLun", "SESLun"],
+            Self::GenericAlua | Self::WindowsServer => &["UARepLun", "RTPG", "SESLun"],
+            Self::GenericLegacy | Self::OntapLegacy => &[],
+            Self::HpuxLegacy | Self::Hpux => &["VolSetAddr", "Lun0SCC"],
+            Self::AixLegacy => &["NACA"],
+            Self::Egenera => &["SoftInq"],
+            Self::Vmware => &["SubLun", "ALUA"],
+            Self::OpenVms => &["UARepLun", "RTPG", "SESLun", "Lun0SCC"],
+            Self::AixAlua => &["RTPG", "NACA"],
+        }
+    }
+
+    /// All personas as the WSAPI shows them.
+    #[must_use]
+    pub fn rows() -> Vec<serde_json::Value> {
+        let row = |(persona, number, cli, name): &(Self, u8, u8, &str)| {
+            serde_json::json!({
+                "id": cli, "name": name, "wsapiAssignedId": number, "capabilities": persona.capabilities(),
+            })
+        };
+        TABLE.iter().map(row).collect()
+    }
+
     /// Whether hosts see the enclosure device at LUN 254 (capability SESLun, 1.2 guide p. 55).
     #[must_use]
     pub fn has_ses_lun(self) -> bool {

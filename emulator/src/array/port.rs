@@ -1,11 +1,13 @@
 //! Target ports: two nodes with two Fibre Channel and two iSCSI ports each, all ready.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
 use super::config::ArrayConfig;
 use super::identity::PortPos;
+use super::port_change::{IscsiSettings, IscsiVlan};
 
 /// State of the link of a port; the numbers are those of the WSAPI.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +65,10 @@ pub struct Port {
     pub link: LinkState,
     /// The port that takes over when this one fails.
     pub partner: PortPos,
+    /// Settings of an iSCSI port.
+    pub settings: IscsiSettings,
+    /// VLANs of an iSCSI port by their tags.
+    pub vlans: BTreeMap<u16, IscsiVlan>,
 }
 
 impl Port {
@@ -108,7 +114,13 @@ fn fc_port(system_id: u32, pos: PortPos) -> Port {
     let PortPos { node, slot, card_port } = pos;
     let protocol =
         PortProtocol::Fc { node_wwn: format!("2FF7{vendor}"), port_wwn: format!("2{node}{slot}{card_port}{vendor}") };
-    Port { pos, protocol, link: LinkState::Ready, partner: partner_of(pos) }
+    new_port(pos, protocol)
+}
+
+/// A port that is ready, with the usual settings.
+fn new_port(pos: PortPos, protocol: PortProtocol) -> Port {
+    let (settings, vlans) = (IscsiSettings::default(), BTreeMap::new());
+    Port { pos, protocol, link: LinkState::Ready, partner: partner_of(pos), settings, vlans }
 }
 
 /// An iSCSI port with the target name that real arrays build from position and system id.
@@ -120,7 +132,7 @@ fn iscsi_port(system_id: u32, pos: PortPos, portal: SocketAddr) -> Port {
         hw_addr: format!("0002AC{:02X}{node:02X}{card_port:02X}", system_id & 0xFF),
         tpgt: u16::from(node) * 100 + u16::from(slot) * 10 + u16::from(card_port),
     };
-    Port { pos, protocol, link: LinkState::Ready, partner: partner_of(pos) }
+    new_port(pos, protocol)
 }
 
 /// `iSCSIPortInfo` of a port row.
@@ -195,6 +207,9 @@ pub struct PortRow {
     /// Settings of an iSCSI port.
     #[serde(rename = "iSCSIPortInfo", skip_serializing_if = "Option::is_none")]
     pub iscsi_port_info: Option<IscsiPortInfo>,
+    /// VLANs of an iSCSI port.
+    #[serde(rename = "iSCSIVlans", skip_serializing_if = "Vec::is_empty")]
+    pub iscsi_vlans: Vec<IscsiVlan>,
     /// Where an iSCSI port really listens, with its TCP port; the WSAPI shows the address only.
     #[serde(skip)]
     pub portal: Option<SocketAddr>,
@@ -219,6 +234,7 @@ impl PortRow {
             partner_pos: port.partner,
             failover_state: 1,
             iscsi_port_info: None,
+            iscsi_vlans: port.vlans.values().cloned().collect(),
             portal: None,
         };
         match &port.protocol {
@@ -234,16 +250,16 @@ impl PortRow {
                 row.iscsi_name = Some(target.clone());
                 row.iscsi_port_info = Some(IscsiPortInfo {
                     ip_addr: ip,
-                    netmask: "255.0.0.0".to_owned(),
-                    gateway: "0.0.0.0".to_owned(),
+                    netmask: port.settings.netmask.clone(),
+                    gateway: port.settings.gateway.clone(),
                     iscsi_name: target.clone(),
-                    mtu: 1500,
+                    mtu: port.settings.mtu,
                     rate: "10Gbps".to_owned(),
                     stgt: *tpgt,
                     tpgt: *tpgt,
-                    isns_addr: "0.0.0.0".to_owned(),
-                    isns_port: 3205,
-                    vlan: 0,
+                    isns_addr: port.settings.isns_addr.clone(),
+                    isns_port: port.settings.isns_port,
+                    vlan: u8::from(!port.vlans.is_empty()),
                 });
             }
         }

@@ -87,6 +87,11 @@ impl<N: Ord + Clone, T> Registry<N, T> {
         self.by_id.values_mut()
     }
 
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
     /// All objects in the order of their numbers.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
         self.by_id.values()

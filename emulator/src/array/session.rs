@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use secrecy::ExposeSecret;
-
 use super::Array;
 use super::error::ArrayError;
 use super::event::EventKind;
@@ -38,15 +36,6 @@ pub(crate) struct WsapiSession {
 pub(crate) type Sessions = BTreeMap<String, WsapiSession>;
 
 impl Array {
-    /// Checks an account, as the login of either front end does.
-    ///
-    /// # Errors
-    /// Code 5 when user or password is wrong.
-    pub fn authenticate(&self, user: &str, password: &str) -> Result<(), ArrayError> {
-        let right = self.config.user == user && self.config.password.expose_secret() == password;
-        if right { Ok(()) } else { Err(ArrayError::invalid_user_password()) }
-    }
-
     /// Opens a WSAPI session.
     ///
     /// # Errors

@@ -22,6 +22,8 @@ pub struct ObjectSet {
     pub comment: Option<String>,
     /// Domain.
     pub domain: Option<DomainName>,
+    /// Flash cache policy, where it was ever set; volume sets only.
+    pub flash_cache: Option<bool>,
     /// Numbers of the members in the order they were added.
     pub(crate) members: Vec<u32>,
 }
@@ -61,6 +63,8 @@ pub struct ModifySet {
     pub new_name: Option<String>,
     /// Comment to set.
     pub comment: Option<String>,
+    /// 1 on, 2 off; volume sets only.
+    pub flash_cache_policy: Option<i64>,
 }
 
 /// A row of `GET /hostsets` or `GET /volumesets`.
@@ -82,6 +86,9 @@ pub struct SetRow {
     /// Names of the members; absent when there are none, as on real arrays.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub setmembers: Vec<String>,
+    /// 1 on, 2 off, where it was ever set; volume sets only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flash_cache_policy: Option<u8>,
     /// Whether a QoS rule applies; volume sets only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub qos_enabled: Option<bool>,
@@ -118,7 +125,8 @@ impl Array {
         for member in &members {
             self.mark_membership(kind, *member, id, true);
         }
-        let set = ObjectSet { id, uuid, name: name.clone(), comment: body.comment.clone(), domain, members };
+        let comment = body.comment.clone().filter(|c| !c.is_empty());
+        let set = ObjectSet { id, uuid, name: name.clone(), comment, domain, flash_cache: None, members };
         self.sets_mut(kind).insert(id, name.clone(), set);
         self.note_set(kind, name.clone());
         Ok(name)
@@ -157,6 +165,13 @@ impl Array {
             check_comment(comment)?;
             set.comment = Some(comment.clone()).filter(|c| !c.is_empty());
         }
+        match body.flash_cache_policy {
+            None => {}
+            Some(_) if kind == SetKind::Host => return Err(ArrayError::invalid_input().with_ref("flashCachePolicy")),
+            Some(1) => set.flash_cache = Some(true),
+            Some(2) => set.flash_cache = Some(false),
+            Some(_) => return Err(ArrayError::bad_enum_value().with_ref("flashCachePolicy")),
+        }
         let members = self.member_ids(kind, body.setmembers.as_deref().unwrap_or_default())?;
         match body.action {
             None => {}
@@ -173,16 +188,34 @@ impl Array {
         Ok(now_named)
     }
 
+    /// Adds volumes to a volume set.
+    pub(crate) fn add_to_volume_set(
+        &mut self,
+        now: Duration,
+        set: &str,
+        volumes: &[String],
+    ) -> Result<SetName, ArrayError> {
+        let body = ModifySet { action: Some(1), setmembers: Some(volumes.to_vec()), ..ModifySet::default() };
+        self.modify_set(now, SetKind::Volume, set, &body)
+    }
+
     /// Deletes a set; its members stay.
     ///
     /// # Errors
-    /// 102 unknown set, 26 when volumes are exported to the host set, 69 for a name with illegal characters (globs).
+    /// 102 unknown set, 26 when the volume set is exported or volumes are exported to the host set, 69 for a name with illegal characters (globs); a provisional code
+    /// (409) for a volume set with a QoS rule.
     pub fn remove_set(&mut self, now: Duration, kind: SetKind, name: &str) -> Result<(), ArrayError> {
         self.advance(now);
         SetName::new(name).map_err(|e| e.refusal("name"))?;
         let set = self.sets(kind).named(name).ok_or_else(ArrayError::non_existent_set)?;
         if kind == SetKind::Host && self.vluns.names_host_set(set.id) {
             return Err(ArrayError::exported_vlun());
+        }
+        if kind == SetKind::Volume && self.set_exports.names_set(set.id) {
+            return Err(ArrayError::exported_vlun());
+        }
+        if kind == SetKind::Volume && self.qos.names_set(set.id) {
+            return Err(ArrayError::volume_set_is_qos_target());
         }
         if let Some(set) = self.sets_mut(kind).remove(name) {
             for member in &set.members {
@@ -219,7 +252,8 @@ impl Array {
             comment: set.comment.clone(),
             domain: set.domain.clone(),
             setmembers: set.members.iter().filter_map(name_of).collect(),
-            qos_enabled: (kind == SetKind::Volume).then_some(false),
+            qos_enabled: (kind == SetKind::Volume).then(|| self.qos.is_enabled_for(set.id)),
+            flash_cache_policy: set.flash_cache.map(|enabled| if enabled { 1 } else { 2 }),
         }
     }
 
@@ -269,6 +303,9 @@ impl Array {
         }
         let all: Vec<u32> = set.members.iter().chain(added).copied().collect();
         set.domain = self.common_domain(kind, set.domain.clone(), &all)?;
+        if kind == SetKind::Volume {
+            self.export_new_members(set.id, added)?;
+        }
         set.members = all;
         added.iter().for_each(|id| self.mark_membership(kind, *id, set.id, true));
         Ok(())
@@ -279,18 +316,25 @@ impl Array {
             return Err(ArrayError::member_not_in_set());
         }
         set.members.retain(|id| !taken.contains(id));
+        if kind == SetKind::Volume {
+            self.unexport_members(set.id, taken);
+        }
         taken.iter().for_each(|id| self.mark_membership(kind, *id, set.id, false));
         Ok(())
     }
 
     /// Notes on a host that it is in a set or no longer; its LUNs may change with that.
     fn mark_membership(&mut self, kind: SetKind, member: u32, set: u32, inside: bool) {
-        let Some(host) = self.hosts.get_mut(member).filter(|_| kind == SetKind::Host) else { return };
-        if inside {
-            host.sets.insert(set);
-        } else {
-            host.sets.remove(&set);
+        let mark =
+            |sets: &mut std::collections::BTreeSet<u32>| if inside { sets.insert(set) } else { sets.remove(&set) };
+        if kind == SetKind::Volume {
+            if let Some(volume) = self.volumes.get_mut(member) {
+                mark(&mut volume.sets);
+            }
+            return;
         }
+        let Some(host) = self.hosts.get_mut(member) else { return };
+        mark(&mut host.sets);
         let initiators = host.initiators.clone();
         initiators.iter().for_each(|i| self.nexuses.raise_unit_attention(i));
     }

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::cpg::RAW_CAPACITY_MIB;
 use super::error::ArrayError;
 use super::event::EventKind;
 use super::identity::PortPos;
@@ -32,7 +31,7 @@ impl Array {
     /// Answer of `GET /system` (members as captured from a real 3.2.2).
     #[must_use]
     pub fn system_row(&self) -> Value {
-        let allocated = self.allocated_mib();
+        let capacity = self.capacity();
         let licenses = [
             "3PAR OS Suite",
             "Priority Optimization",
@@ -44,12 +43,12 @@ impl Array {
             "Domains",
         ];
         let issued = self.timestamp(Duration::ZERO);
-        json!({
+        let mut row = json!({
             "id": self.config.system_id, "name": self.config.name, "systemVersion": self.config.personality.os_version(),
             "IPv4Addr": "127.0.0.1", "model": self.config.model, "serialNumber": self.config.serial,
             "totalNodes": 2, "masterNode": 0, "onlineNodes": [0, 1], "clusterNodes": [0, 1], "chunkletSizeMiB": 1024,
-            "totalCapacityMiB": RAW_CAPACITY_MIB, "allocatedCapacityMiB": allocated,
-            "freeCapacityMiB": RAW_CAPACITY_MIB.saturating_sub(allocated), "failedCapacityMiB": 0, "timeZone": "UTC",
+            "totalCapacityMiB": capacity.total_mib, "allocatedCapacityMiB": capacity.allocated_mib,
+            "freeCapacityMiB": capacity.free_mib, "failedCapacityMiB": 0, "timeZone": "UTC",
             "licenseInfo": {
                 "issueTimeSec": issued.0, "issueTime8601": issued.to_string(), "diskCount": 48,
                 "licenses": licenses.map(|name| json!({"name": name})),
@@ -63,7 +62,9 @@ impl Array {
                 "failoverMatchedSet": true, "sessionTimeout": self.config.session_idle.as_secs(), "hostDIF": false,
                 "disableDedup": false,
             },
-        })
+        });
+        self.parameters.add_to(&mut row["parameters"]);
+        row
     }
 
     /// Answer of `GET /wsapiconfiguration`; the front end knows its own ports.
@@ -80,14 +81,8 @@ impl Array {
     /// Raw capacity of the array.
     #[must_use]
     pub fn capacity(&self) -> Capacity {
-        let allocated_mib = self.allocated_mib();
-        let free_mib = RAW_CAPACITY_MIB.saturating_sub(allocated_mib);
-        Capacity { total_mib: RAW_CAPACITY_MIB, allocated_mib, free_mib }
-    }
-
-    /// Raw capacity taken by volumes, MiB.
-    pub(crate) fn allocated_mib(&self) -> u64 {
-        self.volumes.iter().map(|v| v.reserved_mib() * 4 / 3).sum()
+        let all = self.total_capacity();
+        Capacity { total_mib: all.total_mib, allocated_mib: all.allocated_mib(), free_mib: all.free_mib() }
     }
 
     /// The ports in the order of their positions.

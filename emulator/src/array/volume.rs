@@ -1,6 +1,6 @@
-//! Volumes: what one is and how the WSAPI shows it. Commands on volumes are in `volume_create` and `volume_modify`.
+//! Volumes: what one is. Commands on volumes are in `volume_create` and `volume_modify`, rows in `volume_rows`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -10,9 +10,14 @@ use super::error::ArrayError;
 use super::identity::Wwn;
 use super::names::{CpgName, DomainName, ObjectKey, VolumeName};
 use super::object_key::ObjectKeyValue;
+use super::task::TaskNumber;
 use super::timestamp::Timestamp;
+use super::volume_index::VolumeSpace;
 use crate::datapath::{BlockStore, ReadFault};
 use crate::scsi::UnitState;
+
+/// Administrative space of a thin volume, MiB (observed).
+const ADMIN_MIB: u64 = 256;
 
 /// How space is provided; the numbers are those of `provisioningType`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,6 +118,49 @@ pub struct AllocationMarks {
     pub user_limit: u32,
 }
 
+/// What the array is doing with a volume in the background; the numbers are those of the detailed states of the WSAPI.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VolumeActivity {
+    /// A virtual copy is being promoted to it (12).
+    Promoting,
+    /// It is being filled by an offline copy (13).
+    CopyTarget,
+    /// It is being filled again by an offline copy (14).
+    ResyncTarget,
+    /// It is being filled by an online copy (13); it can be used meanwhile.
+    OnlineCopyTarget,
+    /// It is being moved to another CPG (15).
+    Tuning,
+    /// Its provisioning is being changed (22).
+    Converting,
+}
+
+impl VolumeActivity {
+    /// Number of the detailed state.
+    #[must_use]
+    pub const fn detailed_state(self) -> u8 {
+        match self {
+            Self::Promoting => 12,
+            Self::CopyTarget | Self::OnlineCopyTarget => 13,
+            Self::ResyncTarget => 14,
+            Self::Tuning => 15,
+            Self::Converting => 22,
+        }
+    }
+
+    /// Word in the column `-Detailed_State-` of `showvv`.
+    #[must_use]
+    pub const fn cli_word(self) -> &'static str {
+        match self {
+            Self::Promoting => "promoting",
+            Self::CopyTarget | Self::OnlineCopyTarget => "copy_target",
+            Self::ResyncTarget => "resync_target",
+            Self::Tuning => "tuning",
+            Self::Converting => "converting",
+        }
+    }
+}
+
 /// A volume, or a virtual copy of one.
 #[derive(Debug, Clone)]
 pub struct Volume {
@@ -148,12 +196,24 @@ pub struct Volume {
     pub expires: Option<Timestamp>,
     /// Until when it cannot be deleted.
     pub retained_until: Option<Timestamp>,
-    /// Number of the volume it is a virtual copy of.
+    /// Number of the volume it is a virtual copy of; on the target of an online copy the last intermediate virtual copy.
     pub copy_of: Option<u32>,
+    /// Number of the volume it is a physical copy of.
+    pub copied_from: Option<u32>,
+    /// Number of the virtual copy of the source that a resynchronisation of this physical copy starts from.
+    pub(crate) saved_snapshot: Option<u32>,
+    /// Numbers of the volume sets it is in.
+    pub(crate) sets: BTreeSet<u32>,
+    /// Number of the remote copy group it is in.
+    pub(crate) rcopy_group: Option<u32>,
+    /// What the array is doing with it, and the task of that.
+    pub activity: Option<(VolumeActivity, TaskNumber)>,
     /// Whether it refuses writes.
     pub read_only: bool,
     /// Its data.
     pub(crate) blocks: BlockStore,
+    /// Bytes that were kept for virtual copies, or written to a virtual copy, since the first of them was made.
+    pub(crate) copied_on_write: u64,
     /// What SCSI initiators have set: reservations and mode pages.
     pub(crate) unit: UnitState,
     /// Injected read fault.
@@ -169,10 +229,38 @@ impl Volume {
         self.size_mib << 20
     }
 
-    /// Space in use, MiB, rounded up.
+    /// Space in use, MiB, rounded up; a full volume uses all of it.
     #[must_use]
     pub fn used_mib(&self) -> u64 {
+        match self.provisioning {
+            Provisioning::Full => self.size_mib,
+            _ => self.written_mib(),
+        }
+    }
+
+    /// Data that was written and not discarded, MiB, rounded up.
+    #[must_use]
+    pub fn written_mib(&self) -> u64 {
         self.blocks.bytes_in_use().div_ceil(1 << 20)
+    }
+
+    /// Whether it is a virtual copy.
+    #[must_use]
+    pub fn is_snapshot(&self) -> bool {
+        self.provisioning == Provisioning::Snapshot
+    }
+
+    /// The space it takes from its CPGs.
+    pub(crate) fn space(&self) -> VolumeSpace {
+        let kept = self.copied_on_write.div_ceil(1 << 20).min(self.size_mib);
+        let base = !self.is_snapshot();
+        VolumeSpace {
+            user_reserved: self.reserved_mib(),
+            user_used: if base { self.used_mib() } else { 0 },
+            snapshot_reserved: kept.next_multiple_of(512),
+            snapshot_used: kept,
+            admin_reserved: if base && self.provisioning != Provisioning::Full { ADMIN_MIB } else { 0 },
+        }
     }
 
     /// Space taken from the CPG, MiB.
@@ -184,118 +272,6 @@ impl Volume {
             _ => self.used_mib().next_multiple_of(512).max(512).min(self.size_mib.max(512)),
         }
     }
-}
-
-/// Space figures of a volume row, MiB.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct SpaceRow {
-    /// Reserved.
-    #[serde(rename = "reservedMiB")]
-    pub reserved_mib: u64,
-    /// Reserved on the disks.
-    #[serde(rename = "rawReservedMiB")]
-    pub raw_reserved_mib: u64,
-    /// Used.
-    #[serde(rename = "usedMiB")]
-    pub used_mib: u64,
-    /// Reserved but not used.
-    #[serde(rename = "freeMiB")]
-    pub free_mib: u64,
-}
-
-impl SpaceRow {
-    /// Figures for RAID 6 in sets of 8.
-    fn new(reserved_mib: u64, used_mib: u64) -> Self {
-        let free_mib = reserved_mib.saturating_sub(used_mib);
-        Self { reserved_mib, raw_reserved_mib: reserved_mib * 4 / 3, used_mib, free_mib }
-    }
-}
-
-/// A row of `GET /volumes`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct VolumeRow {
-    /// Number.
-    pub id: u32,
-    /// Name.
-    pub name: VolumeName,
-    /// Domain.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub domain: Option<DomainName>,
-    /// 1 yes, 2 no, 3 not applicable.
-    pub deduplication_state: u8,
-    /// 1 yes, 2 no, 3 off, 4 not applicable.
-    pub compression_state: u8,
-    /// How space is provided.
-    pub provisioning_type: Provisioning,
-    /// 1 base, 2 physical copy, 3 virtual copy.
-    pub copy_type: u8,
-    /// Volume it is a copy of.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub copy_of: Option<VolumeName>,
-    /// Number of that volume.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub parent_id: Option<u32>,
-    /// Number of the base volume.
-    pub base_id: u32,
-    /// Whether it refuses writes.
-    pub read_only: bool,
-    /// 1 normal.
-    pub state: u8,
-    /// Failed states: none.
-    pub failed_states: [u8; 0],
-    /// Degraded states: none.
-    pub degraded_states: [u8; 0],
-    /// Other states: none.
-    pub additional_states: [u8; 0],
-    /// Administrative space.
-    pub admin_space: SpaceRow,
-    /// Snapshot space.
-    pub snapshot_space: SpaceRow,
-    /// User space.
-    pub user_space: SpaceRow,
-    /// Size, MiB.
-    #[serde(rename = "sizeMiB")]
-    pub size_mib: u64,
-    /// World wide name.
-    pub wwn: Wwn,
-    /// When it was made.
-    pub creation_time_sec: u64,
-    /// The same as text.
-    pub creation_time8601: String,
-    /// When it may be deleted by the array.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub expiration_time_sec: Option<u64>,
-    /// The same as text.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub expiration_time8601: Option<String>,
-    /// Until when it cannot be deleted.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub retention_time_sec: Option<u64>,
-    /// The same as text.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub retention_time8601: Option<String>,
-    /// Warning for snapshot space, percent.
-    pub ss_spc_alloc_warning_pct: u32,
-    /// Limit of snapshot space, percent.
-    pub ss_spc_alloc_limit_pct: u32,
-    /// Warning for user space, percent.
-    pub usr_spc_alloc_warning_pct: u32,
-    /// Limit of user space, percent.
-    pub usr_spc_alloc_limit_pct: u32,
-    /// Policies.
-    pub policies: Policies,
-    /// CPG of the user space; absent on virtual copies.
-    #[serde(rename = "userCPG", skip_serializing_if = "Option::is_none")]
-    pub user_cpg: Option<CpgName>,
-    /// CPG of the snapshot space.
-    #[serde(rename = "snapCPG", skip_serializing_if = "Option::is_none")]
-    pub snap_cpg: Option<CpgName>,
-    /// UUID.
-    pub uuid: String,
-    /// Comment.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub comment: Option<String>,
 }
 
 impl Array {
@@ -312,74 +288,17 @@ impl Array {
         self.volumes.iter()
     }
 
-    /// All volumes as the WSAPI shows them.
-    #[must_use]
-    pub fn volume_rows(&self) -> Vec<VolumeRow> {
-        self.volumes.iter().map(|v| self.volume_row_of(v)).collect()
-    }
-
-    /// One volume as the WSAPI shows it.
-    ///
-    /// # Errors
-    /// 23 when it does not exist.
-    pub fn volume_row(&self, name: &str) -> Result<VolumeRow, ArrayError> {
-        self.volume(name).map(|v| self.volume_row_of(v))
-    }
-
     /// Wall-clock time at `at` after the start.
     pub(crate) fn timestamp(&self, at: Duration) -> Timestamp {
         Timestamp(self.config.started_at + at.as_secs())
     }
 
     /// Number of the base volume at the root of a chain of copies.
-    fn base_of(&self, volume: &Volume) -> u32 {
+    pub(crate) fn base_of(&self, volume: &Volume) -> u32 {
         let mut base = volume;
         while let Some(parent) = base.copy_of.and_then(|id| self.volumes.get(id)) {
             base = parent;
         }
         base.id
-    }
-
-    fn volume_row_of(&self, v: &Volume) -> VolumeRow {
-        let snapshot = v.provisioning == Provisioning::Snapshot;
-        let deduplicated = matches!(v.provisioning, Provisioning::Deduplicated | Provisioning::Reduced);
-        let parent = v.copy_of.and_then(|id| self.volumes.get(id));
-        VolumeRow {
-            id: v.id,
-            name: v.name.clone(),
-            domain: v.domain.clone(),
-            deduplication_state: if deduplicated { 1 } else { 3 },
-            compression_state: if v.compressed { 1 } else { 4 },
-            provisioning_type: v.provisioning,
-            copy_type: if snapshot { 3 } else { 1 },
-            copy_of: parent.map(|p| p.name.clone()),
-            parent_id: parent.map(|p| p.id),
-            base_id: self.base_of(v),
-            read_only: v.read_only,
-            state: 1,
-            failed_states: [],
-            degraded_states: [],
-            additional_states: [],
-            admin_space: if snapshot { SpaceRow::default() } else { SpaceRow::new(256, 1) },
-            snapshot_space: SpaceRow::default(),
-            user_space: if snapshot { SpaceRow::default() } else { SpaceRow::new(v.reserved_mib(), v.used_mib()) },
-            size_mib: v.size_mib,
-            wwn: v.wwn.clone(),
-            creation_time_sec: v.created.0,
-            creation_time8601: v.created.to_string(),
-            expiration_time_sec: v.expires.map(|t| t.0),
-            expiration_time8601: v.expires.map(|t| t.to_string()),
-            retention_time_sec: v.retained_until.map(|t| t.0),
-            retention_time8601: v.retained_until.map(|t| t.to_string()),
-            ss_spc_alloc_warning_pct: v.marks.snapshot_warning,
-            ss_spc_alloc_limit_pct: v.marks.snapshot_limit,
-            usr_spc_alloc_warning_pct: v.marks.user_warning,
-            usr_spc_alloc_limit_pct: v.marks.user_limit,
-            policies: v.policies,
-            user_cpg: (!snapshot).then(|| v.cpg.clone()),
-            snap_cpg: v.snap_cpg.clone(),
-            uuid: v.uuid.clone(),
-            comment: v.comment.clone(),
-        }
     }
 }

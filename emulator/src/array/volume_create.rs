@@ -1,6 +1,6 @@
-//! Making volumes (`POST /volumes`) and virtual copies (`createSnapshot`), with every check of the array.
+//! Making volumes (`POST /volumes`), with every check of the array.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -8,7 +8,6 @@ use serde::Deserialize;
 use super::Array;
 use super::cpg::{Cpg, DiskType};
 use super::error::ArrayError;
-use super::event::EventKind;
 use super::identity::Wwn;
 use super::names::{CpgName, VolumeName, check_comment};
 use super::timestamp::Timestamp;
@@ -24,6 +23,8 @@ pub const SIZE_MAX_16_TIB: i64 = 16_777_216;
 pub const SIZE_MAX_64_TIB: i64 = 67_108_864;
 /// Smallest compressed volume, MiB (16 GiB).
 pub const COMPRESSED_MIN_MIB: i64 = 16_384;
+/// Most volumes and virtual copies of one array (the figure of the largest models).
+pub const VOLUMES_MAX: usize = 131_072;
 /// Longest expiration and retention, hours.
 pub const HOURS_MAX: i64 = 43_800;
 
@@ -128,24 +129,6 @@ impl CreateVolume {
     }
 }
 
-/// `parameters` of the action `createSnapshot`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct CreateSnapshot {
-    /// Name of the copy (required).
-    pub name: Option<String>,
-    /// Number; the next one when absent.
-    pub id: Option<i64>,
-    /// Comment.
-    pub comment: Option<String>,
-    /// Whether it refuses writes.
-    pub read_only: Option<bool>,
-    /// Hours until the array may delete it.
-    pub expiration_hours: Option<i64>,
-    /// Hours during which it cannot be deleted.
-    pub retention_hours: Option<i64>,
-}
-
 /// Expiration and retention of a request as points in time.
 pub(crate) fn read_times(
     created: Timestamp,
@@ -212,6 +195,7 @@ impl Array {
         }
         let created = self.timestamp(now);
         let (expires, retained_until) = read_times(created, body.expiration_hours, body.retention_hours)?;
+        self.refuse_too_many_volumes()?;
         self.refuse_full_cpg(&cpg, if provisioning == Provisioning::Full { size_mib } else { 512 })?;
         let id = self.volume_id_in_request(body.id)?;
         let volume = Volume {
@@ -232,61 +216,20 @@ impl Array {
             expires,
             retained_until,
             copy_of: None,
+            copied_from: None,
+            saved_snapshot: None,
+            sets: BTreeSet::new(),
+            rcopy_group: None,
+            activity: None,
             read_only: false,
             blocks: BlockStore::default(),
+            copied_on_write: 0,
             unit: UnitState::default(),
             read_fault: None,
             object_keys: BTreeMap::new(),
         };
-        self.insert_volume(volume);
+        self.put_volume(volume);
         Ok(name)
-    }
-
-    /// Makes a virtual copy of the volume `of`; gives its name.
-    ///
-    /// # Errors
-    /// 23 for an unknown volume, 40 without a name, 45/57/69 for a bad one, 22 when it exists, 59 when the number is taken.
-    pub fn create_snapshot(
-        &mut self,
-        now: Duration,
-        of: &str,
-        body: &CreateSnapshot,
-    ) -> Result<VolumeName, ArrayError> {
-        self.advance(now);
-        let parent = self.volume(of)?.clone();
-        let name = self.free_volume_name(body.name.as_deref(), "name")?;
-        check_comment(body.comment.as_deref().unwrap_or_default())?;
-        let created = self.timestamp(now);
-        let (expires, retained_until) = read_times(created, body.expiration_hours, body.retention_hours)?;
-        let id = self.volume_id_in_request(body.id)?;
-        let copy = Volume {
-            id,
-            name: name.clone(),
-            wwn: self.wwn_for(id),
-            uuid: self.random.uuid(),
-            provisioning: Provisioning::Snapshot,
-            compressed: false,
-            comment: body.comment.clone().filter(|c| !c.is_empty()),
-            policies: Policies { one_host: false, ..parent.policies },
-            created,
-            expires,
-            retained_until,
-            copy_of: Some(parent.id),
-            read_only: body.read_only == Some(true),
-            read_fault: None,
-            object_keys: BTreeMap::new(),
-            unit: UnitState::default(),
-            ..parent
-        };
-        self.insert_volume(copy);
-        Ok(name)
-    }
-
-    /// Puts a volume into the state and into the log.
-    fn insert_volume(&mut self, volume: Volume) {
-        let name = volume.name.clone();
-        self.volumes.insert(volume.id, name.clone(), volume);
-        self.note(EventKind::VolumeCreated { volume: name });
     }
 
     /// A name of a request that no volume has yet.
@@ -318,10 +261,20 @@ impl Array {
     /// How a request wants its space; deduplication needs solid state disks, Primera needs `tpvv` or `reduce`.
     fn provisioning_in_request(&self, body: &CreateVolume, cpg: &Cpg) -> Result<Provisioning, ArrayError> {
         let (thin, dedup, reduce) = (body.tpvv == Some(true), body.tdvv == Some(true), body.reduce == Some(true));
+        let personality = self.config.personality;
+        if body.compression == Some(true) && !personality.has_compression() {
+            return Err(ArrayError::invalid_input().with_ref("compression"));
+        }
+        if dedup && personality.is_primera() {
+            return Err(ArrayError::invalid_input().with_ref("tdvv"));
+        }
+        if reduce && !personality.is_primera() {
+            return Err(ArrayError::invalid_input().with_ref("reduce"));
+        }
         if thin && (dedup || reduce) {
             return Err(ArrayError::parameter_conflict().with_ref(if dedup { "tpvv,tdvv" } else { "tpvv,reduce" }));
         }
-        if self.config.personality.is_primera() && !thin && !reduce {
+        if personality.is_primera() && !thin && !reduce {
             return Err(ArrayError::one_required().with_ref("tpvv,reduce"));
         }
         if dedup && cpg.disk_type != DiskType::Ssd {
@@ -350,10 +303,12 @@ impl Array {
 
     /// Largest volume of the release, MiB.
     pub(crate) fn largest_volume_mib(&self) -> i64 {
-        match self.config.personality {
-            super::Personality::V3_2_1 => SIZE_MAX_16_TIB,
-            _ => SIZE_MAX_64_TIB,
-        }
+        if self.config.personality.has_large_volumes() { SIZE_MAX_64_TIB } else { SIZE_MAX_16_TIB }
+    }
+
+    /// Refuses one volume more than the array takes.
+    pub(crate) fn refuse_too_many_volumes(&self) -> Result<(), ArrayError> {
+        if self.volumes.len() >= VOLUMES_MAX { Err(ArrayError::volume_limit_reached()) } else { Ok(()) }
     }
 
     /// Refuses when `more_mib` do not fit below the growth limit of a CPG.
@@ -363,7 +318,7 @@ impl Array {
     }
 
     /// The number of a new volume.
-    fn volume_id_in_request(&self, wish: Option<i64>) -> Result<u32, ArrayError> {
+    pub(crate) fn volume_id_in_request(&self, wish: Option<i64>) -> Result<u32, ArrayError> {
         let Some(wish) = wish else { return Ok(self.volumes.next_id()) };
         let id = u32::try_from(wish).ok().filter(|id| *id <= 0x00FF_FFFF);
         let id = id.ok_or_else(|| ArrayError::exceeds_range().with_ref("id"))?;
@@ -371,7 +326,7 @@ impl Array {
     }
 
     /// A world wide name that no volume of this array ever had: the number with the count of its earlier uses.
-    fn wwn_for(&mut self, id: u32) -> Wwn {
+    pub(crate) fn wwn_for(&mut self, id: u32) -> Wwn {
         let uses = self.volume_id_uses.entry(id).or_insert(0);
         let wwn = Wwn::of_volume(id, *uses, self.config.system_id);
         *uses = uses.wrapping_add(1);

@@ -9,7 +9,7 @@ use super::error::ArrayError;
 use super::event::EventKind;
 use super::identity::Wwn;
 use super::names::{VolumeName, check_comment};
-use super::volume::{Provisioning, Volume};
+use super::volume::{Provisioning, Volume, VolumeActivity};
 use super::volume_create::{PolicyChange, read_percent, read_times};
 
 /// Body of `PUT /volumes/<name>` without an action.
@@ -65,9 +65,15 @@ impl Array {
         self.advance(now);
         let mut changed = self.volume(name)?.clone();
         let before = changed.name.clone();
+        if !matches!(changed.activity, Some((VolumeActivity::OnlineCopyTarget, _))) {
+            changed.refuse_if_busy()?;
+        }
         if let Some(text) = &body.new_name
             && before != text.as_str()
         {
+            if changed.rcopy_group.is_some() {
+                return Err(ArrayError::volume_in_remote_copy());
+            }
             changed.name = self.free_volume_name(Some(text), "newName")?;
         }
         if let Some(comment) = &body.comment {
@@ -100,10 +106,7 @@ impl Array {
     /// Puts a changed volume in the place of the one that was called `before`.
     fn replace_volume(&mut self, before: &VolumeName, changed: Volume) -> VolumeName {
         let now_named = changed.name.clone();
-        self.volumes.rename(before, now_named.clone());
-        if let Some(slot) = self.volumes.get_mut(changed.id) {
-            *slot = changed;
-        }
+        self.change_volume(changed.id, |slot| *slot = changed);
         self.note(EventKind::VolumeModified { volume: before.clone(), now: now_named.clone() });
         now_named
     }
@@ -112,6 +115,9 @@ impl Array {
     fn change_cpgs(&self, volume: &mut Volume, body: &ModifyVolume) -> Result<(), ArrayError> {
         if let Some(text) = &body.user_cpg {
             let cpg = self.cpg_in_request(Some(text), "userCPG")?;
+            if volume.provisioning != Provisioning::Full && cpg.name != volume.cpg {
+                return Err(ArrayError::modify_user_cpg_of_thin());
+            }
             if cpg.domain != volume.domain {
                 return Err(ArrayError::cpg_not_in_same_domain());
             }
@@ -138,6 +144,10 @@ impl Array {
         if volume.provisioning == Provisioning::Snapshot {
             return Err(ArrayError::unsupported_volume_type());
         }
+        volume.refuse_if_busy()?;
+        if self.is_in_started_group(volume) {
+            return Err(ArrayError::volume_in_remote_copy());
+        }
         let more = more_mib.unsigned_abs().checked_next_multiple_of(256).ok_or_else(ArrayError::too_large)?;
         let size = volume.size_mib.saturating_add(more);
         if size > self.largest_volume_mib().unsigned_abs() {
@@ -148,9 +158,7 @@ impl Array {
             self.refuse_full_cpg(cpg, more).map_err(|_| ArrayError::new_size_exceeds_cpg_limit())?;
         }
         let (id, volume) = (volume.id, volume.name.clone());
-        if let Some(slot) = self.volumes.get_mut(id) {
-            slot.size_mib = size;
-        }
+        self.change_volume(id, |slot| slot.size_mib = size);
         self.tell_capacity_changed(id);
         self.note(EventKind::VolumeGrown { volume, size_mib: size });
         Ok(size)
@@ -159,27 +167,49 @@ impl Array {
     /// Deletes a volume with its data and its keys.
     ///
     /// # Errors
-    /// 23 unknown volume; 26 when it is exported; 34 when it is in a volume set; 25 or 32 when it has virtual copies; a provisional
-    /// code (403) while it is retained.
+    /// 23 unknown volume; 26 when it is exported; 34 when it is in a volume set or a remote copy group; 25 or 32 when it has virtual
+    /// copies; 29, 151 or a provisional code (409) while a task works on it; a provisional code (403) while it is retained.
     pub fn remove_volume(&mut self, now: Duration, name: &str) -> Result<(), ArrayError> {
         self.advance(now);
+        self.refuse_removal(name)?;
+        self.take_volume(name);
+        Ok(())
+    }
+
+    /// Refuses to delete a volume that cannot be deleted.
+    pub(crate) fn refuse_removal(&self, name: &str) -> Result<(), ArrayError> {
         let volume = self.volume(name)?;
         if self.vluns.names_volume(volume.id) {
             return Err(ArrayError::exported_vlun());
         }
-        if self.volume_sets.iter().any(|set| set.members.contains(&volume.id)) {
+        match volume.activity {
+            // What releases before Primera say about a volume that an online copy fills; clients know both answers.
+            Some((VolumeActivity::OnlineCopyTarget, _)) if !self.config.personality.is_primera() => {
+                return Err(ArrayError::other());
+            }
+            Some((VolumeActivity::OnlineCopyTarget | VolumeActivity::Tuning | VolumeActivity::Converting, _)) => {
+                return Err(ArrayError::tune_in_progress());
+            }
+            _ => volume.refuse_if_busy()?,
+        }
+        if !volume.sets.is_empty() || volume.rcopy_group.is_some() {
             return Err(ArrayError::in_use());
         }
-        if let Some(child) = self.volumes.iter().find(|v| v.copy_of == Some(volume.id)) {
-            return Err(if child.read_only { ArrayError::has_read_only_child() } else { ArrayError::has_child() });
+        self.refuse_loss_of_data(volume)
+    }
+
+    /// Refuses to take the data of a volume that is exported, has virtual copies or is retained.
+    pub(crate) fn refuse_loss_of_data(&self, volume: &Volume) -> Result<(), ArrayError> {
+        if self.vluns.names_volume(volume.id) {
+            return Err(ArrayError::exported_vlun());
         }
-        if volume.retained_until.is_some_and(|until| until > self.timestamp(now)) {
+        let mut copies = self.volume_index.children(volume.id).filter_map(|id| self.volumes.get(id)).peekable();
+        if copies.peek().is_some() {
+            let read_only = copies.any(|copy| copy.read_only);
+            return Err(if read_only { ArrayError::has_read_only_child() } else { ArrayError::has_child() });
+        }
+        if volume.retained_until.is_some_and(|until| until > self.timestamp(self.now)) {
             return Err(ArrayError::retained());
-        }
-        if let Some(volume) = self.volumes.remove(name) {
-            // A write that lingers after its export must not reach a later volume with the same number.
-            self.abort_tasks(|task| task.is_for(volume.id));
-            self.note(EventKind::VolumeRemoved { volume: volume.name });
         }
         Ok(())
     }
@@ -215,7 +245,8 @@ fn change_marks(volume: &mut Volume, body: &ModifyVolume) -> Result<(), ArrayErr
     volume.marks.checked().map(drop)
 }
 
-/// Does the expiration and retention of a change.
+/// Does the expiration and retention of a change. A retention that runs can be made longer, not shorter, and nothing expires before
+/// it ends.
 fn change_times(volume: &mut Volume, now: super::Timestamp, body: &ModifyVolume) -> Result<(), ArrayError> {
     if body.rm_exp_time == Some(true) {
         if body.expiration_hours.is_some() {
@@ -224,7 +255,14 @@ fn change_times(volume: &mut Volume, now: super::Timestamp, body: &ModifyVolume)
         volume.expires = None;
     }
     let (expires, retained) = read_times(now, body.expiration_hours, body.retention_hours)?;
+    if retained.is_some_and(|until| volume.retained_until.is_some_and(|held| held > now && held > until)) {
+        return Err(ArrayError::retained().with_ref("retentionHours"));
+    }
     volume.expires = expires.or(volume.expires);
     volume.retained_until = retained.or(volume.retained_until);
+    let holds = volume.retained_until.filter(|until| *until > now);
+    if volume.expires.is_some_and(|expires| holds.is_some_and(|until| until > expires)) {
+        return Err(ArrayError::retention_above_expiration());
+    }
     Ok(())
 }

@@ -15,7 +15,7 @@ fn code<T: std::fmt::Debug>(result: Result<T, ArrayError>) -> u32 {
 }
 
 fn thin(name: &str) -> CreateVolume {
-    CreateVolume::thin(name, "FC_r6", 1024)
+    CreateVolume { snap_cpg: Some("FC_r6".into()), ..CreateVolume::thin(name, "FC_r6", 1024) }
 }
 
 #[test]
@@ -187,4 +187,24 @@ fn keys_live_with_their_volume() {
     array.remove_object_key(NOW, "v1", "HPQ-chap-secret").unwrap();
     assert_eq!(array.object_key_rows("v1").unwrap_or_else(|e| panic!("{e}")).len(), 0);
     assert_eq!(array.remove_object_key(NOW, "v1", "HPQ-chap-secret").unwrap_err().code, 180);
+}
+
+#[test]
+fn releases_differ_where_clients_branch() {
+    let of = |personality| Array::new(ArrayConfig { personality, ..ArrayConfig::default() });
+    let compressed = CreateVolume { compression: Some(true), size_mib: Some(COMPRESSED_MIN_MIB), ..thin("x") };
+    let reduced = CreateVolume { tpvv: None, reduce: Some(true), ..thin("x") };
+    let huge = CreateVolume { size_mib: Some(SIZE_MAX_16_TIB + 256), ..thin("x") };
+    let result =
+        |personality, body: &CreateVolume| of(personality).create_volume(NOW, body).map_or_else(|e| e.code, |_| 0);
+    for (personality, expected) in [
+        (Personality::V3_2_1, [12, 12, 28]),
+        (Personality::V3_2_2, [12, 12, 28]),
+        (Personality::V3_3_1, [0, 12, 0]),
+        (Personality::Primera4_2, [12, 0, 0]),
+    ] {
+        assert_eq!([&compressed, &reduced, &huge].map(|body| result(personality, body)), expected, "{personality:?}");
+    }
+    assert_eq!("3.2.2".parse::<Personality>().unwrap().api_version().build, 30_202_530);
+    assert!("2.3".parse::<Personality>().unwrap_err().contains("3.3.1"));
 }

@@ -18,6 +18,8 @@ mod transport;
 mod who;
 mod words;
 
+#[cfg(test)]
+pub(crate) use self::commands::names as command_names;
 pub use self::host_key::HostKeyError;
 use self::{
     commands::{Circumstances, Outcome, run, without_secrets},

@@ -1,4 +1,4 @@
-//! Cutting interfaces off and opening them again.
+//! Cutting interfaces and remote copy links off, and opening them again.
 
 use axum::{
     Json,
@@ -40,4 +40,22 @@ async fn switch_one(front_end: &FrontEnd, name: &str, action: &str) -> Result<()
         _ => return Err(Unfit(StatusCode::NOT_FOUND, format!("cannot {action} a front end: pause or resume it"))),
     };
     done.map_err(|error| Unfit(StatusCode::INTERNAL_SERVER_ERROR, format!("cannot {action} {name}: {error}")))
+}
+
+/// Cuts the links to a remote copy target, or mends them, in both directions.
+pub(super) async fn switch_link(
+    State(context): State<Context>,
+    Path((target, action)): Path<(String, String)>,
+) -> Answer {
+    let up = match action.as_str() {
+        "cut" => false,
+        "mend" => true,
+        _ => return Err(Unfit(StatusCode::NOT_FOUND, format!("cannot {action} a link: cut or mend it"))),
+    };
+    if context.emulator.set_link(&target, up) {
+        return Ok(Json(json!({})));
+    }
+    let targets = context.emulator.with(|array, _| array.rcopy_targets().map(|t| t.name.clone()).collect::<Vec<_>>());
+    let there = if targets.is_empty() { "there are none; start with --partner".to_owned() } else { targets.join(", ") };
+    Err(Unfit(StatusCode::NOT_FOUND, format!("no remote copy target {target}: {there}")))
 }

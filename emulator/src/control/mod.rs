@@ -94,6 +94,7 @@ pub(crate) fn service(context: Context) -> Router {
         .route("/faults", get(faults::list).post(faults::add).delete(faults::clear))
         .route("/faults/{id}", delete(faults::remove))
         .route("/front-ends/{name}/{action}", post(front_ends::switch))
+        .route("/remote-copy-links/{target}/{action}", post(front_ends::switch_link))
         .fallback(|| async { Unfit(StatusCode::NOT_FOUND, "no such resource; try GET /state".to_owned()) })
         .with_state(context)
 }

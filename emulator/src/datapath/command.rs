@@ -128,6 +128,7 @@ impl Array {
         }
         let mut buffer = vec![0; length];
         volume.blocks.read(offset, &mut buffer);
+        self.count_read(session, lun, id, length as u64);
         Ok(buffer)
     }
 

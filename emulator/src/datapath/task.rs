@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ledger::{WayRef, WriteFate};
 use super::{BlockStore, IoError, Ledger, Nexus, Sense, SessionId, Verdict, WriteLabel};
-use crate::array::{Array, Initiator, Lun, PortPos, VlunGeneration};
+use crate::array::{Array, Initiator, IoCounters, Lun, PortPos, VlunGeneration};
 
 /// Number of a write in flight; never used twice in the life of the array.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -225,10 +225,28 @@ impl Array {
         };
         let fate = WriteFate { issued, decided: self.now, offset, length, verdict, label: None };
         self.data.ledger.push(&way, fate);
+        if let (Verdict::Accepted, Some((_, id))) = (verdict, reached) {
+            let (initiator, port) = (nexus.initiator.clone(), nexus.port);
+            self.count_io(&initiator, port, lun, id, IoCounters::of(true, length));
+        }
         match verdict {
             Verdict::Accepted => Ok(()),
             Verdict::Rejected(sense) => Err(IoError::Sense(sense)),
             Verdict::Aborted => Err(IoError::Aborted),
+        }
+    }
+
+    /// Counts a command for the statistics.
+    pub(crate) fn count_io(&mut self, initiator: &Initiator, port: PortPos, lun: Lun, volume: u32, io: IoCounters) {
+        let host = self.host_of_initiator.get(initiator).copied();
+        self.statistics.count(volume, port, lun.get(), host, io);
+    }
+
+    /// Counts a read of a session.
+    pub(crate) fn count_read(&mut self, session: SessionId, lun: Lun, volume: u32, length: u64) {
+        if let Some(nexus) = self.nexuses.get(session) {
+            let (initiator, port) = (nexus.initiator.clone(), nexus.port);
+            self.count_io(&initiator, port, lun, volume, IoCounters::of(false, length));
         }
     }
 
@@ -334,6 +352,9 @@ impl Array {
                 }
             };
             self.enter(&task, reached.map(|r| r.0), reached.map(|r| r.1), verdict);
+            if let (Verdict::Accepted, Some((_, volume))) = (verdict, reached) {
+                self.count_io(&task.initiator, task.port, task.lun, volume, IoCounters::of(true, task.length));
+            }
             task.stage = Stage::Decided(verdict);
         }
         self.data.tasks.insert(id, task);
@@ -352,14 +373,8 @@ impl Array {
     }
 
     /// Writes to a volume if it lets itself be written.
-    fn put_on_medium(
-        &mut self,
-        volume: u32,
-        offset: u64,
-        length: u64,
-        change: impl FnOnce(&mut BlockStore),
-    ) -> Verdict {
-        let Some(volume) = self.volumes.get_mut(volume) else { return Verdict::Rejected(Sense::LUN_NOT_SUPPORTED) };
+    fn put_on_medium(&mut self, id: u32, offset: u64, length: u64, change: impl FnOnce(&mut BlockStore)) -> Verdict {
+        let Some(volume) = self.volumes.get(id) else { return Verdict::Rejected(Sense::LUN_NOT_SUPPORTED) };
         if volume.read_only {
             return Verdict::Rejected(Sense::WRITE_PROTECTED);
         }
@@ -367,7 +382,14 @@ impl Array {
         if end.is_none_or(|end| end > volume.size_bytes()) {
             return Verdict::Rejected(Sense::OUT_OF_RANGE);
         }
-        change(&mut volume.blocks);
+        let keeps = volume.is_snapshot() || self.volume_index.has_children(id);
+        self.change_data(id, |volume| {
+            change(&mut volume.blocks);
+            if keeps {
+                volume.copied_on_write += length;
+            }
+        });
+        self.note_write_for_mirrors(id);
         Verdict::Accepted
     }
 

@@ -31,7 +31,8 @@ fn label(epoch: u64) -> Option<WriteLabel> {
 fn set_up(inflight: InflightPolicy) -> (Array, SessionId) {
     let mut array = Array::new(ArrayConfig { inflight, ..ArrayConfig::default() });
     for volume in ["v1", "v2"] {
-        array.create_volume(NOW, &CreateVolume::thin(volume, "FC_r6", 1024)).unwrap();
+        let thin = CreateVolume::thin(volume, "FC_r6", 1024);
+        array.create_volume(NOW, &CreateVolume { snap_cpg: Some("FC_r6".into()), ..thin }).unwrap();
     }
     array.create_host(NOW, &CreateHost::iscsi("h1", &[&initiator("h1").to_string()])).unwrap();
     let session = array.login(NOW, &initiator("h1"), port("0:2:1")).unwrap();

@@ -42,7 +42,9 @@ impl Unit<'_> {
     pub(super) fn read(&mut self, cdb: Cdb<'_>) -> Outcome {
         let (offset, length) = self.range(cdb)?;
         self.strike(offset, length)?;
-        Ok(DataIn::Pages(self.volume()?.blocks.slices(offset, length as usize)))
+        let pages = self.volume()?.blocks.slices(offset, length as usize);
+        self.array.count_read(self.session, self.lun, self.id, length);
+        Ok(DataIn::Pages(pages))
     }
 
     /// Changes blocks, entered into the ledger.

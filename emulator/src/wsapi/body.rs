@@ -96,9 +96,25 @@ impl Members {
         self.integer(name)?.ok_or_else(|| ArrayError::missing_required().with_ref(name))
     }
 
+    /// A truth value.
+    pub(crate) fn boolean(&self, name: &str) -> Result<Option<bool>, ArrayError> {
+        self.typed(name, Value::as_bool)
+    }
+
+    /// A list of texts.
+    pub(crate) fn texts(&self, name: &str) -> Result<Option<Vec<String>>, ArrayError> {
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        self.typed(name, |value| value.as_array()?.iter().map(text).collect())
+    }
+
     /// An object.
     pub(crate) fn object(&self, name: &str) -> Result<Option<Members>, ArrayError> {
         Ok(self.typed(name, Value::as_object)?.map(|members| Members(members.clone())))
+    }
+
+    /// A member of any type.
+    pub(crate) fn raw(&self, name: &str) -> Option<&Value> {
+        self.value(name)
     }
 
     fn value(&self, name: &str) -> Option<&Value> {

@@ -1,24 +1,38 @@
-//! `/cpgs`: common provisioning groups.
+//! `/cpgs`: common provisioning groups, and `/spacereporter`: what they can still take.
 
-use axum::{
-    Router,
-    extract::{RawQuery, State},
-    routing::get,
-};
+use axum::extract::{RawQuery, State};
 
 use super::{
     Api,
-    answer::{Answer, collection, created, empty, object},
+    answer::{Answer, collection, created, empty, located, object},
     body::Members,
     extract::Segments,
     query::Filter,
+    resources::Resources,
 };
 
 const CREATE: [&str; 7] =
     ["name", "domain", "template", "growthIncrementMiB", "growthLimitMiB", "usedLDWarningAlertMiB", "LDLayout"];
 
-pub(super) fn routes() -> Router<Api> {
-    Router::new().route("/api/v1/cpgs", get(list).post(create)).route("/api/v1/cpgs/{name}", get(one).delete(remove))
+const MODIFY: [&str; 8] = [
+    "newName",
+    "disableAutoGrow",
+    "rmGrowthLimit",
+    "rmWarningAlert",
+    "growthIncrementMiB",
+    "growthLimitMiB",
+    "usedLDWarningAlertMiB",
+    "LDLayout",
+];
+
+pub(super) fn resources() -> Resources {
+    Resources::new()
+        .get("/cpgs", list)
+        .post("/cpgs", create)
+        .get("/cpgs/{name}", one)
+        .put("/cpgs/{name}", modify)
+        .delete("/cpgs/{name}", remove)
+        .post("/spacereporter", report)
 }
 
 async fn list(State(api): State<Api>, RawQuery(query): RawQuery) -> Answer {
@@ -33,9 +47,23 @@ async fn one(State(api): State<Api>, Segments(name): Segments<String>) -> Answer
 }
 
 async fn create(State(api): State<Api>, body: Members) -> Answer {
-    let body = body.only(&CREATE)?.without("template").decode()?;
+    let body = body.only(&CREATE)?.decode()?;
     let name = api.change(|array, now| array.create_cpg(now, &body))?;
     Ok(created("cpgs", name.as_str()))
+}
+
+async fn modify(State(api): State<Api>, Segments(name): Segments<String>, body: Members) -> Answer {
+    let body = body.only(&MODIFY)?.decode()?;
+    let name = api.change(|array, now| array.modify_cpg(now, &name, &body))?;
+    Ok(located("cpgs", name.as_str()))
+}
+
+/// The space reporter: what a CPG can still take.
+async fn report(State(api): State<Api>, body: Members) -> Answer {
+    let body = body.only(&["cpg", "LDLayout"])?;
+    let cpg = body.text("cpg")?;
+    let report = api.read(|array| array.space_report(cpg, body.raw("LDLayout")))?;
+    Ok(object(&report.to_json()))
 }
 
 async fn remove(State(api): State<Api>, Segments(name): Segments<String>) -> Answer {

@@ -1,11 +1,6 @@
 //! `/credentials`: opening and closing sessions.
 
-use axum::{
-    Router,
-    extract::State,
-    http::StatusCode,
-    routing::{delete, post},
-};
+use axum::{extract::State, http::StatusCode};
 use serde_json::json;
 
 use super::{
@@ -13,10 +8,11 @@ use super::{
     answer::{Answer, created, empty, object, with_status},
     body::Members,
     extract::Segments,
+    resources::Resources,
 };
 
-pub(super) fn routes() -> Router<Api> {
-    Router::new().route("/api/v1/credentials", post(open)).route("/api/v1/credentials/{key}", delete(close))
+pub(super) fn resources() -> Resources {
+    Resources::new().post("/credentials", open).delete("/credentials/{key}", close)
 }
 
 /// Members other than `user` and `password` (`sessionType` for one) are taken without effect.

@@ -1,10 +1,6 @@
 //! `/hosts`: who may be exported to, with their paths and CHAP accounts.
 
-use axum::{
-    Router,
-    extract::{RawQuery, State},
-    routing::get,
-};
+use axum::extract::{RawQuery, State};
 
 use super::{
     Api,
@@ -12,17 +8,21 @@ use super::{
     body::Members,
     extract::Segments,
     query::Filter,
+    resources::Resources,
 };
+use crate::array::{HostRow, Initiator};
 
-const CREATE: [&str; 8] = ["name", "domain", "persona", "FCWWNs", "iSCSINames", "forceTearDown", "port", "descriptors"];
+const CREATE: [&str; 9] =
+    ["name", "domain", "persona", "FCWWNs", "iSCSINames", "NQN", "forceTearDown", "port", "descriptors"];
 
-const MODIFY: [&str; 13] = [
+const MODIFY: [&str; 14] = [
     "newName",
     "persona",
     "descriptors",
     "pathOperation",
     "FCWWNs",
     "iSCSINames",
+    "NQN",
     "forcePathRemoval",
     "chapOperation",
     "chapOperationMode",
@@ -32,19 +32,39 @@ const MODIFY: [&str; 13] = [
     "chapRemoveTargetOnly",
 ];
 
-const FILTERABLE: [&str; 6] = ["name", "id", "domain", "persona", "FCPaths", "iSCSIPaths"];
+const FILTERABLE: [&str; 7] = ["name", "id", "domain", "persona", "FCPaths", "iSCSIPaths", "NVMETCPPaths"];
 
-pub(super) fn routes() -> Router<Api> {
-    Router::new()
-        .route("/api/v1/hosts", get(list).post(create))
-        .route("/api/v1/hosts/{name}", get(one).put(modify).delete(remove))
+pub(super) fn resources() -> Resources {
+    Resources::new()
+        .get("/hosts", list)
+        .post("/hosts", create)
+        .get("/hosts/{name}", one)
+        .put("/hosts/{name}", modify)
+        .delete("/hosts/{name}", remove)
 }
 
 async fn list(State(api): State<Api>, RawQuery(query): RawQuery) -> Answer {
     let filter = Filter::from_uri(query.as_deref(), &FILTERABLE)?;
-    let mut rows = rows_as_json(&api.read(|array| array.host_rows()))?;
+    let mut rows = rows_as_json(&candidates(&api, filter.as_ref()))?;
     rows.retain(|row| filter.as_ref().is_none_or(|filter| filter.fits(row)));
     Ok(collection(&rows))
+}
+
+/// The hosts worth looking at for a filter: those with the paths that it names, the one with a name, or all.
+fn candidates(api: &Api, filter: Option<&Filter>) -> Vec<HostRow> {
+    api.read(|array| {
+        let Some(filter) = filter else { return array.host_rows() };
+        if let Some(names) = filter.values_of("name") {
+            return names.into_iter().filter_map(|name| array.host_row(name).ok()).collect();
+        }
+        match filter.values_in(&[("FCPaths", "wwn"), ("iSCSIPaths", "name"), ("NVMETCPPaths", "NQN")]) {
+            Some(paths) => {
+                let paths: Vec<Initiator> = paths.into_iter().filter_map(|path| Initiator::parse(path).ok()).collect();
+                array.hosts_with_paths(&paths)
+            }
+            None => array.host_rows(),
+        }
+    })
 }
 
 async fn one(State(api): State<Api>, Segments(name): Segments<String>) -> Answer {

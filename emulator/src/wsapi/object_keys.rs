@@ -1,18 +1,22 @@
 //! `/volumes/<name>/objectKeyValues`: keys and values kept with a volume.
 
-use axum::{Router, extract::State, routing::get};
+use axum::extract::State;
 
 use super::{
     Api,
     answer::{Answer, collection, created, empty, object, row_as_json, rows_as_json},
     body::Members,
     extract::Segments,
+    resources::Resources,
 };
 
-pub(super) fn routes() -> Router<Api> {
-    Router::new()
-        .route("/api/v1/volumes/{name}/objectKeyValues", get(list).post(create))
-        .route("/api/v1/volumes/{name}/objectKeyValues/{key}", get(one).put(modify).delete(remove))
+pub(super) fn resources() -> Resources {
+    Resources::new()
+        .get("/volumes/{name}/objectKeyValues", list)
+        .post("/volumes/{name}/objectKeyValues", create)
+        .get("/volumes/{name}/objectKeyValues/{key}", one)
+        .put("/volumes/{name}/objectKeyValues/{key}", modify)
+        .delete("/volumes/{name}/objectKeyValues/{key}", remove)
 }
 
 async fn list(State(api): State<Api>, Segments(volume): Segments<String>) -> Answer {

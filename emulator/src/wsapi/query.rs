@@ -5,6 +5,8 @@
 //! `FCPaths[wwn EQ x OR wwn EQ y] OR iSCSIPaths[name EQ z]`. Blanks are free, the quotes around the whole may be
 //! missing. A filter is applied to the JSON of each collection member.
 
+use std::collections::BTreeSet;
+
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
@@ -74,6 +76,36 @@ impl Filter {
             },
             Self::All(filters) => filters.iter().all(|filter| filter.fits(object)),
             Self::Any(filters) => filters.iter().any(|filter| filter.fits(object)),
+        }
+    }
+
+    /// The values of `member` of which every object that fits has one, each once, if the filter says so much.
+    pub(crate) fn values_of(&self, member: &str) -> Option<BTreeSet<&str>> {
+        match self {
+            Self::Equals(held, value) => (held == member).then(|| BTreeSet::from([value.as_str()])),
+            Self::Any(filters) => {
+                let values: Option<Vec<_>> = filters.iter().map(|filter| filter.values_of(member)).collect();
+                values.map(|values| values.into_iter().flatten().collect())
+            }
+            Self::All(filters) => filters.iter().find_map(|filter| filter.values_of(member)),
+            Self::Like(..) | Self::Element(..) => None,
+        }
+    }
+
+    /// The values of members inside lists of which every object that fits has one, if the filter says so much; `members` are pairs of
+    /// list and member.
+    pub(crate) fn values_in(&self, members: &[(&str, &str)]) -> Option<BTreeSet<&str>> {
+        match self {
+            Self::Element(list, inner) => {
+                let (_, member) = members.iter().find(|(name, _)| name == list)?;
+                inner.values_of(member)
+            }
+            Self::Any(filters) => {
+                let values: Option<Vec<_>> = filters.iter().map(|filter| filter.values_in(members)).collect();
+                values.map(|values| values.into_iter().flatten().collect())
+            }
+            Self::All(filters) => filters.iter().find_map(|filter| filter.values_in(members)),
+            Self::Equals(..) | Self::Like(..) => None,
         }
     }
 

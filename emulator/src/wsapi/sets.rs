@@ -1,10 +1,6 @@
 //! `/hostsets` and `/volumesets`: named groups, alike but for what is in them.
 
-use axum::{
-    Router,
-    extract::{RawQuery, State},
-    routing::get,
-};
+use axum::extract::{RawQuery, State};
 
 use super::{
     Api,
@@ -12,19 +8,26 @@ use super::{
     body::Members,
     extract::Segments,
     query::Filter,
+    resources::Resources,
 };
-use crate::array::{ArrayError, SetKind};
+use crate::array::{ArrayError, PromoteSnapshot, SetKind};
 
 const CREATE: [&str; 4] = ["name", "domain", "comment", "setmembers"];
 const MODIFY: [&str; 6] = ["action", "setmembers", "newName", "comment", "priority", "flashCachePolicy"];
 const FILTERABLE: [&str; 4] = ["setmembers", "id", "uuid", "name"];
 
-pub(super) fn routes() -> Router<Api> {
-    Router::new()
-        .route("/api/v1/hostsets", get(list_hostsets).post(create_hostset))
-        .route("/api/v1/hostsets/{name}", get(one_hostset).put(modify_hostset).delete(remove_hostset))
-        .route("/api/v1/volumesets", get(list_volumesets).post(create_volumeset))
-        .route("/api/v1/volumesets/{name}", get(one_volumeset).put(modify_volumeset).delete(remove_volumeset))
+pub(super) fn resources() -> Resources {
+    Resources::new()
+        .get("/hostsets", list_hostsets)
+        .post("/hostsets", create_hostset)
+        .get("/hostsets/{name}", one_hostset)
+        .put("/hostsets/{name}", modify_hostset)
+        .delete("/hostsets/{name}", remove_hostset)
+        .get("/volumesets", list_volumesets)
+        .post("/volumesets", create_volumeset)
+        .get("/volumesets/{name}", one_volumeset)
+        .put("/volumesets/{name}", modify_volumeset)
+        .delete("/volumesets/{name}", remove_volumeset)
 }
 
 /// The handlers of one kind of set.
@@ -77,11 +80,27 @@ fn list(api: &Api, kind: SetKind, query: Option<&str>) -> Answer {
 /// Changes a set; gives its name after the change.
 fn modify(api: &Api, kind: SetKind, name: &str, body: Members) -> Result<String, ArrayError> {
     let body = body.only(&MODIFY)?;
-    for unsupported in ["priority", "flashCachePolicy"] {
-        if body.has(unsupported) {
-            return Err(ArrayError::unsupported_operation().with_ref(unsupported));
-        }
+    if kind == SetKind::Volume
+        && let Some(done) = work_on_copies(api, name, &body)?
+    {
+        return Ok(done);
     }
-    let body = body.decode()?;
+    let body = body.without("priority").decode()?;
     api.change(|array, now| array.modify_set(now, kind, name, &body)).map(|name| name.to_string())
+}
+
+/// The actions on volume sets that are about copies: 3 resynchronise and 4 stop physical copies, 5 promote virtual copies and 6 stop
+/// that. Gives the name of the set when the request is one of them.
+fn work_on_copies(api: &Api, name: &str, body: &Members) -> Result<Option<String>, ArrayError> {
+    let promotion = PromoteSnapshot { priority: body.integer("priority")?, ..PromoteSnapshot::default() };
+    api.change(|array, now| {
+        match body.integer("action")? {
+            Some(3) => array.resync_set(now, name).map(|_| ()),
+            Some(4) => array.stop_set_copy(now, name),
+            Some(5) => array.promote_set(now, name, &promotion).map(|_| ()),
+            Some(6) => array.stop_set_promotion(now, name),
+            _ => return Ok(None),
+        }
+        .map(|()| Some(name.to_owned()))
+    })
 }

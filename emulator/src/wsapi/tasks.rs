@@ -1,49 +1,47 @@
-//! `/tasks`: what the array does in the background. The emulated array has only the periodic checks that every
-//! array lists, because clients expect the list never to be empty.
+//! `/tasks`: what the array does in the background.
 
-use axum::{Router, extract::State, routing::get};
-use serde_json::{Value, json};
+use axum::extract::{RawQuery, State};
 
 use super::{
     Api,
-    answer::{Answer, collection, object},
+    answer::{Answer, collection, empty, object, row_as_json, rows_as_json},
+    body::Members,
     extract::Segments,
+    query::Filter,
+    resources::Resources,
 };
-use crate::array::ArrayError;
+use crate::array::{ArrayError, TaskNumber};
 
-/// Largest task number that is accepted in a URI.
-const LARGEST_ID: i64 = 65_535;
+/// Numbers that clients send to cancel a task: HPE's Python client 1, HPE's PowerShell toolkit 4.
+const CANCEL: [i64; 2] = [1, 4];
 
-pub(super) fn routes() -> Router<Api> {
-    Router::new().route("/api/v1/tasks", get(list)).route("/api/v1/tasks/{id}", get(one))
+pub(super) fn resources() -> Resources {
+    Resources::new().get("/tasks", list).get("/tasks/{id}", one).put("/tasks/{id}", change)
 }
 
-async fn list(State(api): State<Api>) -> Answer {
-    Ok(collection(&tasks(&api)))
+async fn list(State(api): State<Api>, RawQuery(query): RawQuery) -> Answer {
+    let filter = Filter::from_uri(query.as_deref(), &["id", "name", "type", "status", "user"])?;
+    let mut rows = rows_as_json(&api.read(|array| array.task_rows()))?;
+    rows.retain(|row| filter.as_ref().is_none_or(|filter| filter.fits(row)));
+    Ok(collection(&rows))
+}
+
+/// The number of a task in a URI.
+fn number(text: &str) -> Result<TaskNumber, ArrayError> {
+    TaskNumber::new(text.parse().map_err(|_| ArrayError::wrong_type().with_ref("id"))?)
 }
 
 async fn one(State(api): State<Api>, Segments(id): Segments<String>) -> Answer {
-    let id: i64 = id.parse().map_err(|_| ArrayError::wrong_type().with_ref("id"))?;
-    if id <= 0 {
-        return Err(ArrayError::below_range().with_ref("id").into());
-    }
-    if id > LARGEST_ID {
-        return Err(ArrayError::exceeds_range().with_ref("id").into());
-    }
-    match tasks(&api).into_iter().find(|task| task["id"] == id) {
-        Some(task) => Ok(object(&task)),
-        None => Err(ArrayError::non_existent_task().into()),
-    }
+    let number = number(&id)?;
+    Ok(object(&row_as_json(&api.read(|array| array.task_row(number))?)?))
 }
 
-/// The finished checks: type 15 is background_command, status 1 is done (observed on real arrays).
-fn tasks(api: &Api) -> Vec<Value> {
-    let started = api.read(|array| array.started_at().with_zone_name());
-    let task = |id: u32, name: &str| {
-        json!({
-            "id": id, "type": 15, "name": name, "status": 1, "startTime": started, "finishTime": started,
-            "priority": -1, "user": "3parsvc",
-        })
-    };
-    vec![task(1, "check_slow_disk"), task(2, "remove_expired_vvs")]
+async fn change(State(api): State<Api>, Segments(id): Segments<String>, body: Members) -> Answer {
+    let number = number(&id)?;
+    let action = body.only(&["action"])?.required_integer("action")?;
+    if !CANCEL.contains(&action) {
+        return Err(ArrayError::bad_enum_value().with_ref("action").into());
+    }
+    api.change(|array, now| array.cancel_task(now, number))?;
+    Ok(empty())
 }

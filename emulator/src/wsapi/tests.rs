@@ -9,48 +9,57 @@ use super::*;
 use crate::array::ArrayConfig;
 
 /// A client inside the process, logged in.
-struct Client {
+pub(super) struct Client {
     service: Router,
-    emulator: Emulator,
-    key: String,
+    pub(super) emulator: Emulator,
+    pub(super) key: String,
 }
 
-struct Got {
-    status: StatusCode,
+pub(super) struct Got {
+    pub(super) status: StatusCode,
     headers: HeaderMap,
     body: Vec<u8>,
 }
 
 impl Got {
-    fn json(&self) -> Value {
+    pub(super) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap()
     }
 
-    fn location(&self) -> &str {
+    pub(super) fn location(&self) -> &str {
         self.headers["location"].to_str().unwrap()
     }
 
     /// Status and code of a refusal.
-    fn refusal(&self) -> (u16, u64) {
+    pub(super) fn refusal(&self) -> (u16, u64) {
         (self.status.as_u16(), self.json()["code"].as_u64().unwrap())
     }
 }
 
 impl Client {
-    async fn new() -> Self {
-        let emulator = Emulator::new(ArrayConfig::default());
+    pub(super) async fn new() -> Self {
+        Self::of(ArrayConfig::default()).await
+    }
+
+    /// Of an array with these settings.
+    pub(super) async fn of(config: ArrayConfig) -> Self {
+        let emulator = Emulator::new(config);
         let mut client = Self { service: service(emulator.clone(), 8080), emulator, key: String::new() };
-        let opened = client.send("POST", "/credentials", &json!({"user": "3paradm", "password": "3pardata"})).await;
-        assert_eq!(opened.status, 201);
-        opened.json()["key"].as_str().unwrap().clone_into(&mut client.key);
-        assert_eq!(opened.location(), format!("/api/v1/credentials/{}", client.key));
+        client.log_in("3paradm", "3pardata").await;
         client
     }
 
+    pub(super) async fn log_in(&mut self, user: &str, password: &str) {
+        let opened = self.send("POST", "/credentials", &json!({"user": user, "password": password})).await;
+        assert_eq!(opened.status, 201);
+        opened.json()["key"].as_str().unwrap().clone_into(&mut self.key);
+        assert_eq!(opened.location(), format!("/api/v1/credentials/{}", self.key));
+    }
+
     /// With a volume `v1` and a host `h1`.
-    async fn with_volume_and_host() -> Self {
+    pub(super) async fn with_volume_and_host() -> Self {
         let client = Self::new().await;
-        let volume = json!({"name": "v1", "cpg": "FC_r6", "sizeMiB": 1024, "tpvv": true});
+        let volume = json!({"name": "v1", "cpg": "FC_r6", "snapCPG": "FC_r6", "sizeMiB": 1024, "tpvv": true});
         assert_eq!(client.send("POST", "/volumes", &volume).await.location(), "/api/v1/volumes/v1");
         let host = json!({"name": "h1", "iSCSINames": ["iqn.1994-05.com.example:h1"]});
         assert_eq!(client.send("POST", "/hosts", &host).await.status, 201);
@@ -70,15 +79,15 @@ impl Client {
         Got { status: parts.status, headers: parts.headers, body }
     }
 
-    async fn send(&self, method: &str, path: &str, body: &Value) -> Got {
+    pub(super) async fn send(&self, method: &str, path: &str, body: &Value) -> Got {
         self.raw(method, &format!("/api/v1{path}"), body.to_string()).await
     }
 
-    async fn get(&self, path: &str) -> Got {
+    pub(super) async fn get(&self, path: &str) -> Got {
         self.raw("GET", &format!("/api/v1{path}"), Body::empty()).await
     }
 
-    async fn delete(&self, path: &str) -> Got {
+    pub(super) async fn delete(&self, path: &str) -> Got {
         self.raw("DELETE", &format!("/api/v1{path}"), Body::empty()).await
     }
 }
@@ -143,7 +152,7 @@ async fn a_volume_from_birth_to_end() {
     let copy = json!({"action": "createSnapshot", "parameters": {"name": "s1", "readOnly": true}});
     assert_eq!(client.send("POST", "/volumes/v2", &copy).await.location(), "/api/v1/volumes/s1");
     assert_eq!(client.get("/volumes/s1").await.json()["copyOf"], "v2");
-    assert_eq!(client.send("PUT", "/volumes/v2", &json!({"action": 6})).await.refusal(), (501, 9));
+    assert_eq!(client.send("PUT", "/volumes/v2", &json!({"action": 6})).await.refusal(), (400, 40));
     assert_eq!(client.send("PUT", "/volumes/v2", &json!({"action": 99})).await.refusal(), (400, 46));
     assert_eq!(client.delete("/volumes/s1").await.status, 200);
     assert_eq!(client.delete("/volumes/v2").await.status, 200);
@@ -154,6 +163,14 @@ async fn a_volume_from_birth_to_end() {
 async fn keys_of_a_volume() {
     let client = Client::with_volume_and_host().await;
     let keys = "/volumes/v1/objectKeyValues";
+    let with_keys =
+        json!({"name": "k1", "cpg": "FC_r6", "sizeMiB": 256, "objectKeyValues": [{"key": "a", "value": "b"}]});
+    assert_eq!(client.send("POST", "/volumes", &with_keys).await.status, 201);
+    assert_eq!(client.get("/volumes/k1/objectKeyValues/a").await.json()["value"], "b");
+    let twice = json!({"key": "a", "value": "b"});
+    let refused = json!({"name": "k2", "cpg": "FC_r6", "sizeMiB": 256, "objectKeyValues": [twice, twice]});
+    assert_eq!(client.send("POST", "/volumes", &refused).await.refusal(), (409, 181));
+    assert_eq!(client.get("/volumes/k2").await.refusal(), (404, 23));
     assert_eq!(client.send("POST", keys, &json!({"key": "k", "value": "1"})).await.status, 201);
     assert_eq!(client.send("POST", keys, &json!({"key": "k", "value": "1"})).await.refusal(), (409, 181));
     assert_eq!(client.send("PUT", &format!("{keys}/k"), &json!({"value": "2"})).await.status, 200);
@@ -273,4 +290,54 @@ async fn the_log_names_commands_and_no_session_keys() {
     assert!(log.contains("POST /volumes") && log.contains("DELETE /credentials/..."), "{log}");
     assert!(log.contains("\"code\":23"), "{log}");
     assert!(!log.contains(&client.key) && !log.contains("3pardata"), "{log}");
+}
+
+#[test]
+fn every_route_is_there_once() {
+    let mut known: Vec<_> = routes().iter().map(|route| (route.path, route.method)).collect();
+    let all = known.len();
+    known.sort_unstable();
+    known.dedup();
+    assert_eq!(known.len(), all);
+    assert!(known.contains(&("/volumes/{name}", "POST")));
+}
+
+#[tokio::test]
+async fn copies_and_their_tasks() {
+    let client = Client::with_volume_and_host().await;
+    let copy = |parameters: Value| json!({"action": "createPhysicalCopy", "parameters": parameters});
+    let online = copy(json!({"destVolume": "v2", "destCPG": "FC_r6", "online": true, "tpvv": true}));
+    let started = client.send("POST", "/volumes/v1", &online).await;
+    assert_eq!((started.status.as_u16(), started.location()), (201, "/api/v1/volumes/v2"));
+    let task = started.json()["taskid"].clone();
+    let row = client.get(&format!("/tasks/{task}")).await.json();
+    assert_eq!((&row["type"], &row["name"]), (&json!(18), &json!("v2")));
+    assert_eq!(client.send("PUT", &format!("/tasks/{task}"), &json!({"action": 1})).await.status, 200);
+    assert_eq!(client.send("PUT", &format!("/tasks/{task}"), &json!({"action": 1})).await.status, 400);
+    let tune = json!({"action": 6, "tuneOperation": 1, "userCPG": "SSD_r6"});
+    assert!(client.send("PUT", "/volumes/v1", &tune).await.json()["taskid"].is_u64());
+    let group = json!({"action": 8, "parameters": {"volumeGroup": [{"volumeName": "v1", "snapshotName": "g1"}], "readOnly": true}});
+    assert_eq!(client.send("POST", "/volumes", &group).await.location(), "/api/v1/volumes/g1");
+    assert_eq!(client.get("/volumes?query=%22copyOf%20EQ%20v1%22").await.json()["total"], 2);
+    assert_eq!(client.send("PUT", "/volumes/g1", &json!({"action": 7})).await.status, 200);
+    client.send("POST", "/volumesets", &json!({"name": "vs", "setmembers": ["v1"]})).await;
+    let of_set = json!({"action": "createSnapshot", "parameters": {"name": "s@count@"}});
+    assert_eq!(client.send("POST", "/volumesets/vs", &of_set).await.location(), "/api/v1/volumesets/vs");
+    assert_eq!(client.get("/volumes/s0").await.json()["copyOf"], "v1");
+}
+
+#[tokio::test]
+async fn cpgs_and_the_space_reporter() {
+    let client = Client::new().await;
+    let made = client.send("POST", "/cpgs", &json!({"name": "c1", "LDLayout": {"RAIDType": 4}})).await;
+    assert_eq!((made.status.as_u16(), made.location()), (201, "/api/v1/cpgs/c1"));
+    let renamed = client.send("PUT", "/cpgs/c1", &json!({"newName": "c2", "growthLimitMiB": 1_048_576})).await;
+    assert_eq!(renamed.location(), "/api/v1/cpgs/c2");
+    let report = client.send("POST", "/spacereporter", &json!({"cpg": "c2"})).await.json();
+    assert_eq!(report["usableFreeMiB"], 1_048_576);
+    assert_eq!(client.send("POST", "/spacereporter", &json!({"cpg": "nix"})).await.refusal(), (404, 15));
+    assert_eq!(client.delete("/cpgs/c2").await.status, 200);
+    let capacity = client.get("/capacity").await.json();
+    let total = |class: &str| capacity[class]["totalMiB"].as_u64().unwrap();
+    assert_eq!(total("allCapacity"), total("FCCapacity") + total("NLCapacity") + total("SSDCapacity"));
 }

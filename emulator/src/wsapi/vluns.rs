@@ -1,9 +1,8 @@
 //! `/vluns`: exports of volumes, templates and active ones.
 
 use axum::{
-    Extension, Router,
+    Extension,
     extract::{RawQuery, State},
-    routing::get,
 };
 
 use super::{
@@ -12,6 +11,7 @@ use super::{
     body::Members,
     extract::Segments,
     query::{Filter, parameter},
+    resources::Resources,
 };
 use crate::array::{ArrayError, CreateVlun, Lun, RemovalAnomaly, VlunAddress, VlunFilter, VlunRow};
 
@@ -21,10 +21,12 @@ const CREATE: [&str; 8] =
 const FILTERABLE: [&str; 8] =
     ["volumeName", "hostname", "volumeWWN", "remoteName", "serial", "lun", "portPos", "active"];
 
-pub(super) fn routes() -> Router<Api> {
-    Router::new()
-        .route("/api/v1/vluns", get(list).post(create))
-        .route("/api/v1/vluns/{address}", get(some).delete(remove))
+pub(super) fn resources() -> Resources {
+    Resources::new()
+        .get("/vluns", list)
+        .post("/vluns", create)
+        .get("/vluns/{address}", some)
+        .delete("/vluns/{address}", remove)
 }
 
 async fn list(State(api): State<Api>, RawQuery(query): RawQuery) -> Answer {
@@ -42,6 +44,12 @@ fn narrowed(filter: &Filter) -> VlunFilter {
     match filter {
         Filter::Equals(member, value) if member == "volumeName" => VlunFilter::volume(value),
         Filter::Equals(member, value) if member == "hostname" => VlunFilter::host(value),
+        Filter::Equals(member, value) if member == "volumeWWN" => {
+            VlunFilter { volume_wwn: Some(value.clone()), ..VlunFilter::default() }
+        }
+        Filter::Equals(member, value) if member == "remoteName" => {
+            VlunFilter { remote_name: Some(value.clone()), ..VlunFilter::default() }
+        }
         _ => VlunFilter::default(),
     }
 }

@@ -12,6 +12,7 @@ import os
 import sys
 import tempfile
 
+import services
 from hpe3parclient import client, exceptions
 
 VOLUME = "third-party-vol"
@@ -28,6 +29,7 @@ def arguments():
     parser.add_argument("--ssh", required=True, help="HOST:PORT")
     parser.add_argument("--user", required=True)
     parser.add_argument("--ca", help="PEM file with the trusted root")
+    parser.add_argument("--partner", required=True, help="name of the remote copy target")
     parser.add_argument("--ssh-host-key", required=True, help="ssh-ed25519 AAAA...")
     return parser.parse_args()
 
@@ -193,6 +195,7 @@ def main():
         over_ssh(array, lun, check)
         commands_over_ssh(array, check)
         delete(array, check)
+        services.run(array, options.partner, check)
         array.logout()
     print("%d checks with python-3parclient %s passed" % (check.count, importlib.metadata.version("python-3parclient")))
     return 0

@@ -181,7 +181,7 @@ fn lun(number: hpe3par_emulator::array::Lun) -> Option<Lun> {
 fn host_on_array(host: &Host) -> Option<HostOnArray> {
     let mut iqns = host.initiators.iter().filter_map(|initiator| match initiator {
         Initiator::Iscsi(iqn) => Some(iqn.to_string()),
-        Initiator::Fc(_) => None,
+        Initiator::Fc(_) | Initiator::Nvme(_) => None,
     });
     let iqn = iqns.next();
     let name = host.name.as_str().parse().ok()?;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Path, TemplateLife, VlunFilter, VlunRow, VlunTarget, VlunTemplate};
 use crate::array::Array;
-use crate::array::identity::{Initiator, Lun, PortPos};
+use crate::array::identity::{Initiator, Lun, PortPos, Wwn};
 
 impl Array {
     /// The template in force for a LUN on a path: the one of the highest rank.
@@ -101,6 +101,18 @@ impl Array {
         if let Some(name) = &filter.volume {
             let volume = self.volumes.id_of(name.as_str());
             return volume.into_iter().flat_map(|id| self.vluns.of_volume(id)).collect();
+        }
+        if let Some(wwn) = &filter.volume_wwn {
+            let volumes = Wwn::new(wwn).map(|wwn| self.volume_index.with_wwn(&wwn).collect::<Vec<_>>());
+            return volumes.unwrap_or_default().into_iter().flat_map(|id| self.vluns.of_volume(id)).collect();
+        }
+        if let Some(name) = &filter.remote_name {
+            let host = Initiator::parse(name).ok().and_then(|initiator| self.host_of(&initiator));
+            // An initiator of no host sees only what is presented to ports.
+            return match host {
+                Some(host) => self.templates_reaching(host.name.as_str()),
+                None => self.vluns.of_all_ports().collect(),
+            };
         }
         match &filter.host {
             Some(name) => match name.strip_prefix("set:") {

@@ -9,7 +9,7 @@ use crate::array::error::ArrayError;
 use crate::array::event::{EventKind, VlunNote};
 use crate::array::identity::{Lun, PortPos};
 use crate::array::names::VolumeName;
-use crate::array::{Array, Volume};
+use crate::array::{Array, Volume, VolumeActivity};
 
 /// The hosts that a target reaches.
 enum Hosts {
@@ -29,15 +29,19 @@ impl Hosts {
 }
 
 impl Array {
-    /// Makes a VLUN template.
+    /// Makes a VLUN template, or with `set:` and a volume set one for each member.
     ///
     /// # Errors
     /// 40 missing volume, LUN or part of the port; 23, 17, 102, 20 unknown volume, host, host set, port; a provisional code without
     /// host and port, or with host set and port; 28 and 115 LUN out of range; 99 LUN reserved by the persona; a provisional code
     /// (409) when no LUN of the range is free; a provisional code (400) for different domains; a provisional code (403) for a second
-    /// host of a `oneHost` volume; 18 when the VLUN exists or the LUN is taken.
+    /// host of a `oneHost` volume; 18 when the VLUN exists or the LUN is taken; 97 for a volume that a physical copy
+    /// fills.
     pub fn create_vlun(&mut self, now: Duration, body: &CreateVlun) -> Result<CreatedVlun, ArrayError> {
         self.advance(now);
+        if let Some(set) = body.volume_name.as_deref().and_then(|name| name.strip_prefix("set:")) {
+            return self.export_set(now, set, body);
+        }
         let volume = self.volume_to_export(body)?;
         let (volume_id, volume_name) = (volume.id, volume.name.clone());
         let target = self.target_in_request(body)?;
@@ -87,12 +91,14 @@ impl Array {
 
     fn volume_to_export(&self, body: &CreateVlun) -> Result<&Volume, ArrayError> {
         let name = body.volume_name.as_deref().ok_or_else(|| ArrayError::missing_required().with_ref("volumeName"))?;
-        if name.starts_with("set:") {
-            // Exports of whole volume sets are outside what this array plays.
-            return Err(ArrayError::invalid_input().with_ref("volumeName"));
-        }
         VolumeName::new(name).map_err(|e| e.refusal("volumeName"))?;
-        self.volume(name)
+        let volume = self.volume(name)?;
+        match volume.activity {
+            Some((VolumeActivity::CopyTarget | VolumeActivity::ResyncTarget, _)) => {
+                Err(ArrayError::vlun_of_copy_target())
+            }
+            _ => Ok(volume),
+        }
     }
 
     /// The target that host name and port of a request stand for (1.3.1 guide p. 101).

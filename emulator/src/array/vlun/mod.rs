@@ -9,6 +9,7 @@ mod create;
 #[cfg(test)]
 mod properties;
 mod remove;
+mod set_export;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::remove::PendingRemoval;
 pub use self::remove::{RemovalAnomaly, RemovedVlun};
+pub(crate) use self::set_export::SetExports;
 pub(crate) use self::table::VlunTable;
 use super::error::ArrayError;
 use super::identity::{Initiator, Lun, PortPos, VlunGeneration, Wwn};

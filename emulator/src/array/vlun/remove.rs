@@ -68,6 +68,9 @@ impl Array {
         anomaly: RemovalAnomaly,
     ) -> Result<RemovedVlun, ArrayError> {
         self.advance(now);
+        if let Some(set) = address.volume.strip_prefix("set:") {
+            return self.remove_set_export(set, address, anomaly);
+        }
         let generation = self.find_vlun(address)?;
         let untouched = RemovedVlun { generation, settled: 0, aborted: 0, lingering: 0 };
         match anomaly {

@@ -135,6 +135,11 @@ impl VlunTable {
         self.by_port.values().filter_map(move |l| l.get(&lun)).flat_map(|held| self.of(Some(held)))
     }
 
+    /// Port-presents templates of all ports.
+    pub(crate) fn of_all_ports(&self) -> impl Iterator<Item = &VlunTemplate> {
+        self.by_port.values().flat_map(|l| l.values()).flat_map(|held| self.of(Some(held)))
+    }
+
     /// Whether any template exports the volume.
     pub(crate) fn names_volume(&self, volume: u32) -> bool {
         self.by_volume.contains_key(&volume)

@@ -355,3 +355,38 @@ fn addresses_are_read_from_resources() {
     assert_eq!(code(read("v1,5,h1,0:2")), 55);
     assert_eq!(code(read("v1,5,h1,0:2:1,9")), 12);
 }
+
+#[test]
+fn a_volume_set_is_exported_as_a_whole() {
+    let mut array = Array::new(ArrayConfig::default());
+    let now = Duration::from_secs(60);
+    for name in ["s1", "s2", "s3"] {
+        array.create_volume(now, &CreateVolume::thin(name, "FC_r6", 256)).unwrap();
+    }
+    array.create_host(now, &CreateHost::iscsi("sh", &[])).unwrap();
+    array.create_set(now, SetKind::Volume, &CreateSet::new("vs", &["s1", "s2"])).unwrap();
+    let made = array.create_vlun(now, &CreateVlun::host_sees("set:vs", 10, "sh")).unwrap();
+    assert_eq!(made.address.to_string(), "set:vs,10,sh");
+    let luns = |array: &Array| -> Vec<(String, u16)> {
+        let rows = array.vlun_rows(&VlunFilter::host("sh"));
+        rows.iter().map(|row| (row.volume_name.to_string(), row.lun.get())).collect()
+    };
+    assert_eq!(luns(&array), [("s1".to_owned(), 10), ("s2".to_owned(), 11)]);
+    let members = |action, name: &str| ModifySet {
+        action: Some(action),
+        setmembers: Some(vec![name.to_owned()]),
+        ..ModifySet::default()
+    };
+    array.modify_set(now, SetKind::Volume, "vs", &members(1, "s3")).unwrap();
+    array.modify_set(now, SetKind::Volume, "vs", &members(2, "s1")).unwrap();
+    assert_eq!(luns(&array), [("s2".to_owned(), 11), ("s3".to_owned(), 12)]);
+    assert_eq!(array.remove_set(now, SetKind::Volume, "vs").unwrap_err().code, 26);
+    array.remove_vlun(now, &made.address).unwrap();
+    assert_eq!(array.remove_vlun(now, &made.address).unwrap_err().code, 19);
+    assert!(luns(&array).is_empty());
+    // One LUN that is taken refuses the whole.
+    array.create_vlun(now, &CreateVlun::host_sees("s1", 21, "sh")).unwrap();
+    assert_eq!(array.create_vlun(now, &CreateVlun::host_sees("set:vs", 20, "sh")).unwrap_err().code, 18);
+    assert_eq!(luns(&array), [("s1".to_owned(), 21)]);
+    array.remove_set(now, SetKind::Volume, "vs").unwrap();
+}

@@ -183,13 +183,11 @@ fn show(invocation: &Invocation<'_>) -> Answer {
 /// Runs `createcpg`: silent when it worked.
 fn create(invocation: &Invocation<'_>) -> Answer {
     let cpg = invocation.only_operand()?;
-    let size = |option: &str| {
-        let size = invocation.value(option).map(size_mib).transpose().map_err(Outcome::refused)?;
-        Ok::<_, Outcome>(size.map(i64::unsigned_abs))
-    };
+    let size = |option: &str| invocation.value(option).map(size_mib).transpose().map_err(Outcome::refused);
     let request = CreateCpg {
         name: Some(cpg.to_owned()),
         domain: invocation.options.owned("-domain"),
+        template: invocation.options.owned("-templ"),
         growth_increment_mib: size("-sdgs")?,
         growth_limit_mib: size("-sdgl")?,
         used_ld_warning_alert_mib: size("-sdgw")?,

@@ -55,6 +55,7 @@ fn create(invocation: &Invocation<'_>) -> Answer {
         iscsi_names,
         force_tear_down: invocation.has("-f").then_some(true),
         descriptors: descriptors(invocation),
+        ..CreateHost::default()
     };
     let made = invocation.change(|array, now| array.create_host(now, &request));
     made.map_err(|error| About::host(host).refused(&error))?;

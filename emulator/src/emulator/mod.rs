@@ -1,5 +1,7 @@
 //! The handle on an array that front ends and callers in the same process share.
 
+mod partners;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,6 +24,17 @@ struct Shared {
     faults: Mutex<FaultPlan>,
     clock: Box<Clock>,
     last_event: watch::Sender<u64>,
+    /// Arrays behind remote copy targets.
+    partners: Mutex<Vec<partners::Partner>>,
+    /// Place in the order in which several arrays are locked.
+    serial: u64,
+}
+
+impl Shared {
+    /// Tells those who wait about events up to number `last`.
+    fn tell(&self, last: u64) {
+        self.last_event.send_if_modified(|held| std::mem::replace(held, last) != last);
+    }
 }
 
 /// A handle on an array; clones are handles on the same array.
@@ -60,6 +73,8 @@ impl Emulator {
             faults: Mutex::new(faults),
             clock: Box::new(clock),
             last_event: watch::Sender::new(0),
+            partners: Mutex::default(),
+            serial: partners::next_serial(),
         };
         Self { shared: Arc::new(shared) }
     }
@@ -79,9 +94,13 @@ impl Emulator {
         let now = self.now();
         array.advance(now);
         let result = run(&mut array, now);
-        let last = array.events().last_seq();
+        let (last, waiting) = (array.events().last_seq(), array.has_replication_waiting());
         drop(array);
-        self.shared.last_event.send_if_modified(|held| std::mem::replace(held, last) != last);
+        self.shared.tell(last);
+        if waiting {
+            // What was written is on the other array before the caller goes on.
+            self.replicate();
+        }
         result
     }
 
