@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::state::{Lun, NodeId};
+use crate::state::{Filesystem, Lun, NodeId};
 
 /// One step of the world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,71 +21,72 @@ pub struct Event {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "each is explained by its sentence below")]
 pub enum What {
-    MountBegins,
     MountSeesLeftovers,
     MountIsThere,
-    ListsForDecision,
-    WaitsForTimer,
     OpensTakeover,
     RecordChanged,
+    DecidesToClaim,
     Claims,
     AddsReference,
     FindsMountGone,
     MountsAgain,
     MountVanishes,
+    HolderComes,
+    HolderLeaves,
+    StillHeld,
+    StaysMounted,
     ListsRows,
-    ReadsRecordBeforeRemoval,
     Removes,
     RemovesLate,
     RemovesAndDies,
     ReadsBack,
     Settles,
-    AwaitsBurned,
+    ExportOnItsWay,
+    LooksForNumber,
     WritesAttempt,
+    WritesReturnedAttempt,
     Exports,
     ExportRefused,
     ExportUnknown,
+    Burns,
     ExportsAndDies,
-    Validates,
-    Attaches,
     AttachFails,
+    AttachesAndDies,
     MountsFilesystem,
     MountFails,
-    VerifiesMount,
     VerifyFails,
     AnswersSuccess,
     LostOwnership,
-    Undoes,
     UnmountBegins,
     ReconcileReleases,
     ReconcileCleans,
     ReconcileClears,
-    WritesBack,
-    WriteBackFails,
     WriteBackWaits,
-    Unmounts,
-    UnmountWaits,
-    ShutsDown,
-    LazilyUnmounts,
-    FailsQueue,
-    UnmountsFenced,
-    DropsDevice,
+    DiesWhileCleaning(Filesystem),
     ListsOwn,
     ReadsBackOwn,
     Frees,
     LeavesQuarantine,
     FindsLateExports,
     ForgetsBurned,
-    TimerRunsOut,
     LateCreate,
-    LateCreateRefused,
-    CreateLost,
     LateRemoval,
-    RemovalLost,
     KernelScans,
-    ArraySettles,
     PluginRestarts,
     Reboots,
+    OtherAllots,
+    OtherAllotsReturned,
+    OtherExports,
+    OtherExportRefused,
+    OtherExportUnknown,
+    OtherLateCreate,
+    OtherRemoved,
+    OtherRemovedLate,
+    OtherLateRemoval,
+    OtherAttaches,
+    OtherMounts,
+    OtherUnmounts,
+    OtherCleans,
 }
 
 impl Event {
@@ -95,28 +96,32 @@ impl Event {
         let address =
             self.lun.map_or_else(String::new, |(host, number)| format!("LUN {} to {host}", lun(host, number)));
         match self.what {
-            What::MountBegins => {
-                write!(f, "{node}: Mount. Reads the record, looks at its kernel: nothing of the volume is here")
-            }
             What::MountSeesLeftovers => {
-                write!(f, "{node}: Mount. Finds leftovers of an earlier life in its kernel; cleans first")
+                write!(f, "{node}: Mount. Finds leftovers of an earlier life in its kernel; takes them down first")
             }
-            What::MountIsThere => write!(f, "{node}: Mount. The volume is mounted here already"),
-            What::ListsForDecision => write!(f, "{node}: lists the exports and decides to claim"),
-            What::WaitsForTimer => write!(f, "{node}: a takeover's timer runs; waits"),
-            What::OpensTakeover => write!(f, "{node}: opens a takeover and starts its timer"),
-            What::RecordChanged => write!(f, "{node}: the record changed meanwhile; decides anew"),
-            What::Claims => write!(f, "{node}: claims the volume in a new epoch"),
-            What::AddsReference => write!(f, "{node}: adds a reference, answers success"),
+            What::MountIsThere => write!(f, "{node}: Mount. The volume is mounted here already; answers success"),
+            What::OpensTakeover => {
+                write!(f, "{node}: Mount. Another node has the volume: opens a takeover and starts its timer")
+            }
+            What::RecordChanged => write!(f, "{node}: the record says otherwise by now; leaves it alone"),
+            What::DecidesToClaim => write!(f, "{node}: Mount. Nothing of the volume is here; decides to claim it"),
+            What::HolderComes => write!(f, "{node}: a container takes hold of the mount in a namespace of its own"),
+            What::HolderLeaves => write!(f, "{node}: the container lets go"),
+            What::StillHeld => write!(f, "{node}: shuts the filesystem down; its device is still held and stays"),
+            What::StaysMounted => write!(f, "{node}: the device is still held: leaves everything mounted"),
+            What::Claims => {
+                write!(
+                    f,
+                    "{node}: Mount. Nothing of the volume is here; claims it in a new epoch, lists the exports, reads the record"
+                )
+            }
+            What::AddsReference => write!(f, "{node}: Mount. It is mounted here still; takes the release back"),
             What::FindsMountGone => {
                 write!(f, "{node}: Mount. The mount has vanished, the device of its own export is there")
             }
             What::MountsAgain => write!(f, "{node}: mounts the device again"),
             What::MountVanishes => write!(f, "{node}: somebody unmounts the volume by hand"),
-            What::ListsRows => write!(f, "{node}: lists the volume's exports"),
-            What::ReadsRecordBeforeRemoval => {
-                write!(f, "{node}: reads the record: still the owner, so every listed row is of this epoch or older")
-            }
+            What::ListsRows => write!(f, "{node}: lists the volume's exports, then reads the record"),
             What::Removes => write!(f, "{node}: removes the export {address}"),
             What::RemovesLate => write!(
                 f,
@@ -125,70 +130,97 @@ impl Event {
             What::RemovesAndDies => {
                 write!(f, "{node}: sends the removal of {address} and its plugin dies; the removal is still on its way")
             }
-            What::ReadsBack => write!(f, "{node}: reads the exports back"),
+            What::ReadsBack => write!(f, "{node}: reads the exports back, then the record"),
             What::Settles => write!(f, "{node}: has waited until writes in flight are settled"),
-            What::AwaitsBurned => {
-                write!(f, "{node}: has waited until no earlier export request of its own can take effect any more")
+            What::ExportOnItsWay => {
+                write!(f, "{node}: an export request of its own may still take effect; gives up for now")
             }
+            What::LooksForNumber => write!(f, "{node}: looks which LUN numbers are in use"),
             What::WritesAttempt => write!(f, "{node}: writes the fresh number of {address} into the record"),
-            What::Exports => write!(f, "{node}: exports the volume as {address}"),
+            What::WritesReturnedAttempt => {
+                write!(f, "{node}: the counter has come round: writes the number of {address} into the record")
+            }
+            What::Exports => write!(f, "{node}: exports the volume as {address}, then reads the record"),
             What::ExportRefused => write!(f, "{node}: its export as {address} is refused; lists again"),
             What::ExportUnknown => write!(f, "{node}: its export as {address} is not answered; it is still on its way"),
+            What::Burns => write!(f, "{node}: burns the number of {address}"),
             What::ExportsAndDies => {
                 write!(f, "{node}: sends the export as {address} and its plugin dies; the request is still on its way")
             }
-            What::Validates => write!(f, "{node}: reads the record: still the owner"),
-            What::Attaches => write!(f, "{node}: attaches {address}"),
-            What::AttachFails => write!(f, "{node}: finds nothing at {address}; the Mount fails"),
-            What::MountsFilesystem => write!(f, "{node}: mounts the filesystem"),
-            What::MountFails => write!(f, "{node}: no path works; the Mount fails"),
-            What::VerifiesMount => write!(f, "{node}: sees the mount, through the exported LUN and no other"),
-            What::VerifyFails => write!(f, "{node}: does not see what it should; the Mount fails"),
-            What::AnswersSuccess => write!(f, "{node}: commits and answers: mounted"),
-            What::LostOwnership => {
-                write!(f, "{node}: the record says that another node owns the volume; undoes its own")
+            What::AttachesAndDies => write!(f, "{node}: attaches {address} and its plugin dies"),
+            What::AttachFails => write!(f, "{node}: does not find the volume at its LUN; undoes its Mount"),
+            What::MountsFilesystem => {
+                write!(f, "{node}: attaches {address}, reads the WWN from it, mounts the filesystem")
             }
-            What::Undoes => write!(f, "{node}: reads the record to undo the failed Mount"),
+            What::MountFails => write!(f, "{node}: no path works; undoes its Mount"),
+            What::VerifyFails => write!(f, "{node}: does not see the mount it should; undoes it"),
+            What::AnswersSuccess => {
+                write!(f, "{node}: sees the mount, through the exported LUN and no other; commits and answers: mounted")
+            }
+            What::LostOwnership => {
+                write!(f, "{node}: the record says that it does not own the volume any more; undoes its Mount")
+            }
             What::UnmountBegins => write!(f, "{node}: Unmount of the last reference"),
             What::ReconcileReleases => {
-                write!(f, "{node}: reconciliation finds an interrupted attempt or release of its own; finishes it")
+                write!(
+                    f,
+                    "{node}: a release or an interrupted attempt of its own: takes down what is here, lists its exports"
+                )
             }
-            What::ReconcileCleans => {
-                write!(f, "{node}: reconciliation finds leftovers of a volume it does not own; cleans")
-            }
-            What::ReconcileClears => write!(f, "{node}: reconciliation finds nothing of the lost volume left here"),
-            What::WritesBack => write!(f, "{node}: writes its cache back"),
-            What::WriteBackFails => write!(f, "{node}: cannot write back, no path works; unmounts all the same"),
+            What::ReconcileCleans => write!(f, "{node}: takes down what is left of a volume it does not own"),
+            What::ReconcileClears => write!(f, "{node}: nothing of the lost volume is left here: leaves quarantine"),
             What::WriteBackWaits => write!(f, "{node}: cannot write back, no path works; tries again later"),
-            What::Unmounts => write!(f, "{node}: unmounts the filesystem"),
-            What::UnmountWaits => write!(f, "{node}: cannot unmount, no path works; tries again later"),
-            What::ShutsDown => write!(f, "{node}: shuts the filesystem down"),
-            What::LazilyUnmounts => {
-                write!(f, "{node}: unmounts lazily and calls itself clean; cache and map stay in the kernel")
+            What::DiesWhileCleaning(left) => {
+                let left = match left {
+                    Filesystem::ShutDown => "the filesystem is shut down, its queue is not failed",
+                    Filesystem::Silenced => "the filesystem is shut down and still in the mount table",
+                    Filesystem::Detached => "the filesystem is unmounted here, its holder keeps it alive",
+                    _ => "the filesystem is unmounted, its devices are there",
+                };
+                write!(f, "{node}: its plugin dies while it takes the volume down: {left}")
             }
-            What::FailsQueue => write!(f, "{node}: fails the requests its map queues"),
-            What::UnmountsFenced => write!(f, "{node}: unmounts the dead filesystem"),
-            What::DropsDevice => write!(f, "{node}: deletes map and SCSI devices"),
-            What::ListsOwn => write!(f, "{node}: lists its own exports"),
+            What::ListsOwn => write!(f, "{node}: is clean, lists its own exports"),
             What::ReadsBackOwn => write!(f, "{node}: reads its own exports back"),
-            What::Frees => write!(f, "{node}: frees the record"),
-            What::LeavesQuarantine => write!(f, "{node}: proves itself clean and leaves quarantine"),
-            What::FindsLateExports => write!(f, "{node}: reconciliation finds exports of given-up requests"),
+            What::Frees => write!(f, "{node}: has no export left; frees the record"),
+            What::LeavesQuarantine => write!(f, "{node}: has no export left; leaves quarantine"),
+            What::FindsLateExports => write!(
+                f,
+                "{node}: finds exports of given-up requests, and will forget their numbers when they are gone"
+            ),
             What::ForgetsBurned => {
                 write!(f, "{node}: forgets burned numbers; their requests are older than a request can get")
             }
-            What::TimerRunsOut => write!(f, "the takeover's timer runs out"),
             What::LateCreate => write!(f, "array: the given-up export {address} takes effect now"),
-            What::LateCreateRefused => write!(f, "array: refuses the given-up export {address}"),
-            What::CreateLost => write!(f, "array: the given-up export {address} is lost for good"),
             What::LateRemoval => write!(f, "array: the removal of {address} takes effect now"),
-            What::RemovalLost => write!(f, "array: the removal of {address} is lost for good"),
             What::KernelScans => {
                 write!(f, "{node}: its kernel finds {address} by itself; the path joins the map of this WWN")
             }
-            What::ArraySettles => write!(f, "array: the last writes in flight from {node} are refused"),
             What::PluginRestarts => write!(f, "{node}: its plugin is restarted"),
             What::Reboots => write!(f, "{node}: reboots"),
+            What::OtherAllots => {
+                write!(f, "{node}, other volume: writes the fresh number of {address} into its record")
+            }
+            What::OtherAllotsReturned => {
+                write!(
+                    f,
+                    "{node}, other volume: the counter has come round: writes the number of {address} into its record"
+                )
+            }
+            What::OtherExports => write!(f, "{node}, other volume: is exported as {address}"),
+            What::OtherExportRefused => write!(f, "{node}, other volume: its export as {address} is refused"),
+            What::OtherExportUnknown => {
+                write!(f, "{node}, other volume: its export as {address} is not answered; it is still on its way")
+            }
+            What::OtherLateCreate => write!(f, "array: the other volume's given-up export {address} takes effect now"),
+            What::OtherRemoved => write!(f, "{node}, other volume: its export {address} is removed"),
+            What::OtherRemovedLate => {
+                write!(f, "{node}, other volume: the removal of its export {address} is still on its way")
+            }
+            What::OtherLateRemoval => write!(f, "array: the removal of the other volume's {address} takes effect now"),
+            What::OtherAttaches => write!(f, "{node}, other volume: a device of it appears at {address}"),
+            What::OtherMounts => write!(f, "{node}, other volume: is mounted"),
+            What::OtherUnmounts => write!(f, "{node}, other volume: is unmounted, its device stays"),
+            What::OtherCleans => write!(f, "{node}, other volume: is taken down in this kernel"),
         }
     }
 }

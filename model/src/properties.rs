@@ -20,6 +20,14 @@ pub enum Violation {
     FalseSuccess(NodeId),
     /// S10: a removal of an ended epoch hit the export in force.
     StaleRemoval(NodeId),
+    /// S9: what a node holds of one volume reaches another, through a device whose LUN number has changed hands.
+    WrongVolume(NodeId),
+    /// S9: a node takes the disk of another volume for this one's.
+    WrongDisk(NodeId),
+    /// S9: a device is deleted that a container or a process still holds.
+    DeviceInUse(NodeId),
+    /// S11: the removal of one volume's export took another volume's.
+    BystanderRemoved(NodeId),
     /// A node that neither owns the volume nor is in quarantine has it mounted.
     ForgottenMount(NodeId),
 }
@@ -35,6 +43,8 @@ impl Violation {
             Self::EpochReused => "S6",
             Self::FalseSuccess(_) => "S7",
             Self::StaleRemoval(_) => "S10",
+            Self::WrongVolume(_) | Self::WrongDisk(_) | Self::DeviceInUse(_) => "S9",
+            Self::BystanderRemoved(_) => "S11",
             Self::ForgottenMount(_) => "Q",
         }
     }
@@ -58,6 +68,14 @@ impl fmt::Display for Violation {
             Self::StaleRemoval(node) => {
                 write!(f, "a removal sent in an ended epoch took {node}'s export away, which is in force")
             }
+            Self::WrongVolume(node) => {
+                write!(f, "what {node} holds of one volume is written to the other, which its device leads to by now")
+            }
+            Self::WrongDisk(node) => write!(f, "{node} takes the disk of the other volume for the one it wants"),
+            Self::DeviceInUse(node) => write!(f, "{node} deletes the device that somebody there still holds"),
+            Self::BystanderRemoved(host) => {
+                write!(f, "the removal of one volume's export to {host} took the other volume's away")
+            }
             Self::ForgottenMount(node) => {
                 write!(
                     f,
@@ -78,6 +96,9 @@ pub fn check_state(state: &State, settings: &Settings) -> Option<Violation> {
             let by_another = state.seen.served > held_of && state.seen.served_by != Some(node);
             return Some(if by_another { Violation::OldWriter(node) } else { Violation::GhostWrite(node) });
         }
+    }
+    if let Some(node) = nodes().find(|node| state.is_misled(*node)) {
+        return Some(Violation::WrongVolume(node));
     }
     let served = || nodes().filter(|node| state.nodes[*node].kernel.filesystem == Filesystem::Mounted);
     let two = if settings.one_host {

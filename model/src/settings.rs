@@ -30,15 +30,31 @@ pub enum Guard {
     SkipSettle,
     /// A node exports and mounts while an earlier export request of its own may still take effect.
     MountBesideLateExport,
-    /// A LUN number is burned when its export was not answered, instead of before it is requested.
+    /// A LUN number is burned by the node whose export was not answered, not by a claim or release that ends an open attempt.
     BurnAfterwards,
     /// An owner forgets other nodes' burned numbers after a while, not only its own.
     OwnerForgetsBurned,
+    /// A claim is written over whatever the record says by then.
+    ClaimUncompared,
+    /// A device is deleted although a container or a process still holds it.
+    DetachHeld,
+    /// A removal names host and LUN number, but not the volume.
+    RemoveByNumber,
+    /// The WWN is not read from the device that is found at the exported LUN number.
+    SkipIdentity,
+    /// A number is handed out again although this kernel still has a device that is bound to it.
+    IgnoreDevices,
+    /// A number is handed out again although another volume's record names it as attempted or burned.
+    IgnoreOtherRecords,
+    /// A number is handed out again although the array lists another volume's export by it.
+    IgnoreListed,
+    /// Devices, listed exports and other records are looked at before the counter is read, not after.
+    LookEarly,
 }
 
 impl Guard {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 22] = [
         Self::SkipRevoke,
         Self::SkipReadBack,
         Self::SkipValidation,
@@ -53,6 +69,14 @@ impl Guard {
         Self::MountBesideLateExport,
         Self::BurnAfterwards,
         Self::OwnerForgetsBurned,
+        Self::ClaimUncompared,
+        Self::DetachHeld,
+        Self::RemoveByNumber,
+        Self::SkipIdentity,
+        Self::IgnoreDevices,
+        Self::IgnoreOtherRecords,
+        Self::IgnoreListed,
+        Self::LookEarly,
     ];
 
     /// Name on a command line.
@@ -73,7 +97,29 @@ impl Guard {
             Self::MountBesideLateExport => "mount-beside-late-export",
             Self::BurnAfterwards => "burn-afterwards",
             Self::OwnerForgetsBurned => "owner-forgets-burned",
+            Self::ClaimUncompared => "claim-uncompared",
+            Self::DetachHeld => "detach-held",
+            Self::RemoveByNumber => "remove-by-number",
+            Self::SkipIdentity => "skip-identity",
+            Self::IgnoreDevices => "ignore-devices",
+            Self::IgnoreOtherRecords => "ignore-other-records",
+            Self::IgnoreListed => "ignore-listed",
+            Self::LookEarly => "look-early",
         }
+    }
+
+    /// It keeps two volumes apart that share the LUN numbers of a host; with one volume it has nothing to guard.
+    #[must_use]
+    pub fn needs_two_volumes(self) -> bool {
+        matches!(
+            self,
+            Self::RemoveByNumber
+                | Self::SkipIdentity
+                | Self::IgnoreDevices
+                | Self::IgnoreOtherRecords
+                | Self::IgnoreListed
+                | Self::LookEarly
+        )
     }
 }
 
@@ -99,12 +145,17 @@ impl FromStr for Guard {
 pub struct Settings {
     /// Nodes, 1 to 3.
     pub nodes: usize,
+    /// Volumes, 1 or 2. With two, a LUN number may be handed out to the other volume again at any moment, as if the
+    /// counter had gone all the way round.
+    pub volumes: usize,
     /// Faults in one run: requests with unknown outcome, plugin restarts and reboots, in any mixture.
     pub faults: u8,
     /// The array refuses to export the volume to a second host.
     pub one_host: bool,
     /// Kernels scan new LUNs by themselves.
     pub autoscan: bool,
+    /// Containers and processes may hold the filesystem on their own.
+    pub holders: bool,
     /// The array answers a removal before writes in flight have settled.
     pub early_removal: bool,
     /// Guards taken away.
@@ -113,7 +164,16 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { nodes: 2, faults: 2, one_host: false, autoscan: true, early_removal: true, removed: Vec::new() }
+        Self {
+            nodes: 2,
+            volumes: 1,
+            faults: 2,
+            one_host: false,
+            autoscan: true,
+            holders: false,
+            early_removal: true,
+            removed: Vec::new(),
+        }
     }
 }
 
@@ -130,11 +190,13 @@ impl fmt::Display for Settings {
         let switch = |on| if on { "on" } else { "off" };
         write!(
             f,
-            "{} nodes, {} faults, one-host {}, autoscan {}, early removal {}",
+            "{} nodes, {} volumes, {} faults, one-host {}, autoscan {}, holders {}, early removal {}",
             self.nodes,
+            self.volumes,
             self.faults,
             switch(self.one_host),
             switch(self.autoscan),
+            switch(self.holders),
             switch(self.early_removal)
         )?;
         for guard in &self.removed {

@@ -5,10 +5,12 @@
 
 pub mod canonical;
 mod kernel;
+mod neighbour;
 mod operation;
 mod sets;
 
 pub use kernel::{Filesystem, Kernel};
+pub use neighbour::Neighbour;
 pub use operation::{After, Operation, Step};
 pub use sets::{Lun, LunSet, NodeId, NodeSet, PerNode};
 
@@ -95,10 +97,8 @@ impl Ownership {
 pub enum Takeover {
     /// None is open.
     Closed,
-    /// Open, the timer runs.
-    Running,
-    /// Open, the timer has run out.
-    Expired,
+    /// Open. Its timer may run out at any moment.
+    Open,
 }
 
 /// The volume's record in the metadata store.
@@ -114,7 +114,8 @@ pub struct Record {
     pub quarantine: NodeSet,
     /// Those of them whose exports were not yet verified to be gone.
     pub unverified: NodeSet,
-    /// LUN numbers whose export was requested and is not known to be done with, by node.
+    /// LUN numbers whose export may still take effect though its request was given up, by node. The number of an
+    /// open attempt is not among them: it is in the stage.
     pub burned: PerNode<LunSet>,
 }
 
@@ -169,6 +170,8 @@ pub struct State {
     pub array: Array,
     /// The nodes; those beyond the configured number stay as they are.
     pub nodes: PerNode<Node>,
+    /// The other volume at each host; stays as it is where only one volume is configured.
+    pub others: PerNode<Neighbour>,
     /// The observer.
     pub seen: Seen,
     /// Faults that may still happen.
@@ -190,6 +193,7 @@ impl State {
             },
             array: Array::default(),
             nodes: PerNode::default(),
+            others: PerNode::default(),
             seen: Seen::default(),
             faults_left: faults,
         }
@@ -208,13 +212,22 @@ impl State {
         kernel.in_flight || (kernel.filesystem.holds_data() && self.is_live(node))
     }
 
+    /// Data of one volume goes to the other: a device is still bound to a number that the other volume is exported by.
+    #[must_use]
+    pub fn is_misled(&self, node: NodeId) -> bool {
+        let (kernel, other) = (&self.nodes[node].kernel, &self.others[node]);
+        let ours_to_theirs = kernel.filesystem.holds_data() && !(kernel.scanned & other.vluns).is_empty();
+        let theirs_to_ours = other.holds_data && !(other.scanned & self.array.vluns[node]).is_empty();
+        ours_to_theirs || theirs_to_ours
+    }
+
     /// Hosts the volume is exported to.
     #[must_use]
     pub fn exported_to(&self) -> NodeSet {
         NodeId::ALL.into_iter().filter(|node| !self.array.vluns[*node].is_empty()).collect()
     }
 
-    /// LUN numbers of a host that mean something somewhere; any other is as good as never used.
+    /// LUN numbers of a host that mean something to the volume somewhere; any other is as good as never used.
     #[must_use]
     pub fn numbers_in_play(&self, host: NodeId) -> LunSet {
         let array = &self.array;
@@ -225,15 +238,30 @@ impl State {
             | self.record.burned[host]
             | self.nodes[host].kernel.scanned;
         for node in NodeId::ALL {
-            luns = luns | self.nodes[node].operation.rows[host];
+            luns = luns | self.nodes[node].operation.rows[host] | self.nodes[node].operation.seen[host];
         }
-        if let Some(lun) = self.nodes[host].operation.attempt {
-            luns.insert(lun);
-        }
-        let record = &self.record;
-        if let Some(lun) = record.ownership.attempt().filter(|_| record.ownership.owner() == Some(host)) {
-            luns.insert(lun);
-        }
+        luns | self.nodes[host].operation.avoid | self.attempts(host)
+    }
+
+    /// Numbers that the array has an export by at the host: it refuses another by the same.
+    #[must_use]
+    pub fn taken(&self, host: NodeId) -> LunSet {
+        self.array.vluns[host] | self.others[host].vluns
+    }
+
+    /// Numbers of a host that are of an export in force or under way.
+    #[must_use]
+    pub fn attempts(&self, host: NodeId) -> LunSet {
+        let mut luns = self.recorded_attempt(host);
+        self.nodes[host].operation.attempt.into_iter().for_each(|lun| luns.insert(lun));
         luns
+    }
+
+    /// The number of a host that the record names as exported or attempted.
+    #[must_use]
+    pub fn recorded_attempt(&self, host: NodeId) -> LunSet {
+        let ownership = &self.record.ownership;
+        let attempt = ownership.attempt().filter(|_| ownership.owner() == Some(host));
+        attempt.map_or_else(LunSet::default, LunSet::of)
     }
 }

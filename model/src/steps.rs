@@ -1,14 +1,16 @@
 //! Every step the world can take from a state.
 //!
-//! One external call of the plugin is one step; so is everything the array and the kernels do by themselves.
-//! Reading record and kernel at the start of an operation is one step: the kernel changes between the two only by
-//! a scan, which may as well come before.
+//! One external call of the plugin that changes something is one step; so is everything the array and the kernels do by
+//! themselves. A call that only looks is one step with the call that follows it, where every step of anybody else in
+//! between could as well come before or after both; `docs/model.md` says where and why.
 
 mod cleaning;
 mod environment;
 mod exporting;
 mod fencing;
 mod mounting;
+mod neighbouring;
+mod numbers;
 mod reconciling;
 mod releasing;
 
@@ -44,8 +46,10 @@ pub fn steps_from(from: &State, settings: &Settings, out: &mut Vec<Transition>) 
     for node in NodeId::first(settings.nodes) {
         steps.of_operation(node);
         steps.of_environment(node);
+        if settings.volumes > 1 && steps.may_be_at(node) {
+            steps.of_the_other_volume(node);
+        }
     }
-    steps.of_timer();
     steps.cut
 }
 
@@ -57,37 +61,22 @@ impl Steps<'_> {
                 self.unmount_begins(node);
                 self.reconcile_begins(node);
             }
-            Step::AskExports => self.list_for_decision(node),
-            Step::OpenTakeover => self.open_takeover(node),
-            Step::Claim => self.claim(node),
+            Step::Claim => self.claim_uncompared(node),
             Step::Remount => self.remount(node),
-            Step::AddReference => self.add_reference(node),
             Step::ListRows => self.list_rows(node),
-            Step::CheckBeforeRemoval => self.check_before_removal(node),
-            Step::RemoveRows => self.remove_row(node, self.after_removal(node)),
+            Step::RemoveRows => self.remove_row(node, self.after_removal()),
             Step::ReadBack => self.read_back(node),
             Step::Settle => self.settle(node),
-            Step::AwaitBurned => self.await_burned(node),
-            Step::StartAttempt | Step::NextAttempt => self.write_attempt(node),
+            Step::LookForNumber => self.look_for_number(node),
+            Step::StartAttempt => self.start_attempt(node),
             Step::Export => self.export(node),
-            Step::Validate => self.validate(node),
+            Step::Burn => self.burn(node),
             Step::Attach => self.attach(node),
-            Step::MountFilesystem => self.mount_filesystem(node),
-            Step::Verify => self.verify(node),
             Step::Commit => self.commit(node),
-            Step::Undo => self.undo(node),
-            Step::UndoExport | Step::RemoveLate => self.remove_row(node, Step::Idle),
-            Step::WriteBack => self.write_back(node),
-            Step::Unmount => self.unmount(node),
-            Step::ShutDown => self.shut_down(node),
-            Step::FailQueue => self.fail_queue(node),
-            Step::UnmountFenced => self.unmount_fenced(node),
-            Step::DropDevice => self.drop_device(node),
-            Step::ListOwn => self.list_own(node),
+            Step::UndoExport => self.remove_row(node, Step::Idle),
             Step::RemoveOwn => self.remove_row(node, Step::ReadBackOwn),
             Step::ReadBackOwn => self.read_back_own(node),
-            Step::Free => self.free(node),
-            Step::ClearQuarantine => self.clear_quarantine(node),
+            Step::RemoveLate => self.remove_row(node, Step::Idle),
         }
     }
 
@@ -137,6 +126,9 @@ impl Steps<'_> {
     ) {
         let mut state = self.from;
         change(&mut state);
+        if !self.without(Guard::RemoveByNumber) {
+            forget_removals(&mut state);
+        }
         let violation =
             violation.or_else(|| check_step(&self.from, &state)).or_else(|| check_state(&state, self.settings));
         self.out.push(Transition { event: Event { node, what, lun, fault }, state, violation });
@@ -148,10 +140,15 @@ impl Steps<'_> {
     }
 }
 
-/// A record was written: what other operations read of it is old.
-fn wrote_record(state: &mut State, by: NodeId) {
-    for node in NodeId::ALL.into_iter().filter(|node| *node != by) {
-        state.nodes[node].operation.fresh = false;
+/// Forgets removals that can hit nothing any more, for they name the volume.
+fn forget_removals(state: &mut State) {
+    for host in NodeId::ALL {
+        let can_be_hit = state.array.vluns[host] | state.array.late_creates[host] | state.attempts(host);
+        let array = &mut state.array;
+        array.late_removals[host] = array.late_removals[host] & can_be_hit;
+        array.stale_removals[host] = array.stale_removals[host] & can_be_hit;
+        let other = &mut state.others[host];
+        other.late_removals = other.late_removals & (other.vluns | other.late_creates | other.allotted);
     }
 }
 

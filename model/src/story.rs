@@ -56,7 +56,8 @@ struct Numbers {
 
 impl Numbers {
     fn after(&mut self, transition: &Transition) -> LunNumbers {
-        if let (What::WritesAttempt, Some((host, lun))) = (transition.event.what, transition.event.lun) {
+        let fresh = matches!(transition.event.what, What::WritesAttempt | What::OtherAllots);
+        if let Some((host, lun)) = transition.event.lun.filter(|_| fresh) {
             let last = self.last.entry(host).or_default();
             *last += 1;
             self.current.insert((host, lun), *last);

@@ -41,35 +41,18 @@ const ORDERS: [[NodeId; 3]; 6] = {
 
 /// Forgets what nothing will ask for any more.
 fn forget(state: &mut State) {
+    let attempts = PerNode(NodeId::ALL.map(|node| state.attempts(node)));
     for node in &mut state.nodes.0 {
         let operation = &mut node.operation;
-        let deciding = matches!(operation.step, Step::AskExports | Step::OpenTakeover | Step::Claim);
-        let fencing = matches!(
-            operation.step,
-            Step::ListRows
-                | Step::CheckBeforeRemoval
-                | Step::RemoveRows
-                | Step::ReadBack
-                | Step::Settle
-                | Step::AwaitBurned
-        );
-        let cleaning = matches!(
-            operation.step,
-            Step::ShutDown | Step::FailQueue | Step::UnmountFenced | Step::WriteBack | Step::Unmount | Step::DropDevice
-        );
-        operation.fresh &= deciding;
-        let exporting = matches!(operation.step, Step::StartAttempt | Step::NextAttempt | Step::Export);
-        operation.awaits_burned &= fencing || exporting;
-        operation.attempt_written &= fencing;
-        if operation.step != Step::Claim || !operation.fresh {
-            operation.ended = NodeSet::default();
-        }
-        let epoch_is_over = (cleaning && operation.after != After::Release)
-            || matches!(operation.step, Step::ClearQuarantine | Step::UndoExport)
-            || (operation.after == After::ClearQuarantine
-                && matches!(operation.step, Step::ListOwn | Step::RemoveOwn | Step::ReadBackOwn));
-        if deciding || epoch_is_over {
+        let epoch_is_over =
+            matches!(operation.step, Step::UndoExport | Step::RemoveLate) || operation.after == After::ClearQuarantine;
+        if epoch_is_over {
             operation.epoch = state.record.epoch;
+        }
+        let exported = matches!(operation.step, Step::Attach | Step::Commit);
+        for host in NodeId::ALL {
+            let asked = state.record.burned[host] | attempts[host];
+            operation.seen[host] = if exported { LunSet::default() } else { operation.seen[host] & asked };
         }
         if !node.kernel.holds_data() {
             node.kernel.mounted_in = Epoch::default();
@@ -116,7 +99,7 @@ fn each_epoch(state: &mut State, mut visit: impl FnMut(&mut Epoch)) {
 
 /// Renames the LUN numbers of a host so that numbers with the same meaning get the same names in every state.
 fn rename_luns(state: &mut State, host: NodeId) {
-    let in_play = state.numbers_in_play(host);
+    let in_play = state.numbers_in_play(host) | state.others[host].numbers();
     if in_play.is_empty() {
         return;
     }
@@ -144,39 +127,46 @@ fn rename_luns(state: &mut State, host: NodeId) {
 /// What a number means, one bit for each place it can be in.
 fn meaning(state: &State, host: NodeId, lun: Lun) -> u32 {
     let array = &state.array;
+    let other = &state.others[host];
+    let here = &state.nodes[host];
     let mut bits = 0;
     let mut say = |is: bool| bits = (bits << 1) | u32::from(is);
-    say(array.vluns[host].contains(lun));
-    say(array.late_creates[host].contains(lun));
-    say(array.late_removals[host].contains(lun));
-    say(array.stale_removals[host].contains(lun));
-    say(state.record.burned[host].contains(lun));
-    say(state.nodes[host].kernel.scanned.contains(lun));
-    say(state.nodes[host].operation.attempt == Some(lun));
+    let sets = [
+        array.vluns[host],
+        array.late_creates[host],
+        array.late_removals[host],
+        array.stale_removals[host],
+        state.record.burned[host],
+        here.kernel.scanned,
+        here.operation.avoid,
+        other.allotted,
+        other.vluns,
+        other.late_creates,
+        other.late_removals,
+        other.scanned,
+    ];
+    sets.into_iter().for_each(|set| say(set.contains(lun)));
+    say(here.operation.attempt == Some(lun));
     say(state.record.ownership.owner() == Some(host) && state.record.ownership.attempt() == Some(lun));
     for node in &state.nodes.0 {
         say(node.operation.rows[host].contains(lun));
+        say(node.operation.seen[host].contains(lun));
     }
     bits
 }
 
-/// Forgets removals that can hit nothing, and all but one of the numbers that are nothing but burned or scanned:
-/// those are only asked whether there are any.
+/// Forgets all but one of the numbers that are nothing but burned or scanned: those are only asked whether there are any.
 fn forget_luns(state: &mut State, host: NodeId) {
-    let owned = state.record.ownership;
-    let mut attempts = LunSet::default();
-    for lun in
-        owned.attempt().filter(|_| owned.owner() == Some(host)).into_iter().chain(state.nodes[host].operation.attempt)
-    {
-        attempts.insert(lun);
-    }
-    let array = &mut state.array;
-    let can_be_hit = array.vluns[host] | array.late_creates[host] | attempts;
-    array.late_removals[host] = array.late_removals[host] & can_be_hit;
-    array.stale_removals[host] = array.stale_removals[host] & can_be_hit;
-    let mut elsewhere = can_be_hit;
+    let array = &state.array;
+    let mut elsewhere = array.vluns[host]
+        | array.late_creates[host]
+        | array.late_removals[host]
+        | array.stale_removals[host]
+        | state.attempts(host)
+        | state.nodes[host].operation.avoid
+        | state.others[host].numbers();
     for node in &state.nodes.0 {
-        elsewhere = elsewhere | node.operation.rows[host];
+        elsewhere = elsewhere | node.operation.rows[host] | node.operation.seen[host];
     }
     let (burned, scanned) = (state.record.burned[host], state.nodes[host].kernel.scanned);
     for alike in [burned - scanned, scanned - burned, burned & scanned] {
@@ -195,8 +185,11 @@ fn each_lun_set(state: &mut State, host: NodeId, mut visit: impl FnMut(&mut LunS
     visit(&mut array.stale_removals[host]);
     visit(&mut state.record.burned[host]);
     visit(&mut state.nodes[host].kernel.scanned);
+    visit(&mut state.nodes[host].operation.avoid);
+    state.others[host].sets().into_iter().for_each(&mut visit);
     for node in &mut state.nodes.0 {
         visit(&mut node.operation.rows[host]);
+        visit(&mut node.operation.seen[host]);
     }
 }
 
@@ -228,6 +221,7 @@ fn likeness(state: &State, node: NodeId) -> impl Ord + use<> {
     let record = &state.record;
     let array = &state.array;
     let here = &state.nodes[node];
+    let other = &state.others[node];
     let sets = [
         array.vluns[node],
         array.late_creates[node],
@@ -236,23 +230,21 @@ fn likeness(state: &State, node: NodeId) -> impl Ord + use<> {
         record.burned[node],
         here.kernel.scanned,
         here.operation.rows[node],
+        here.operation.seen[node],
+        other.allotted,
+        other.vluns,
+        other.late_creates,
+        other.scanned,
     ];
     let operation = &here.operation;
     (
         record.ownership.owner() == Some(node),
         record.quarantine.contains(node),
         record.unverified.contains(node),
-        (
-            operation.step,
-            operation.after,
-            operation.epoch,
-            operation.fresh,
-            operation.awaits_burned,
-            operation.ended.len(),
-        ),
-        (here.kernel.filesystem, here.kernel.mounted_in, here.kernel.in_flight),
+        (operation.step, operation.after, operation.epoch),
+        (here.kernel.filesystem, here.kernel.mounted_in, here.kernel.in_flight, here.kernel.held, other.holds_data),
         state.seen.served_by == Some(node),
-        sets.map(|set| set.iter().count()),
+        sets.map(LunSet::len),
     )
 }
 
@@ -272,11 +264,12 @@ fn exchange(state: &State, order: [NodeId; 3]) -> State {
     if let Ownership::Owned { owner, .. } = &mut moved.record.ownership {
         *owner = place(*owner);
     }
+    moved.others = PerNode(order.map(|node| state.others[node]));
     moved.seen.served_by = state.seen.served_by.map(place);
     moved.nodes = PerNode(order.map(|node| {
         let mut node = state.nodes[node];
         node.operation.rows = sets(&node.operation.rows);
-        node.operation.ended = set(node.operation.ended);
+        node.operation.seen = sets(&node.operation.seen);
         node
     }));
     moved
@@ -320,13 +313,14 @@ mod tests {
         fn renaming_changes_no_future(
             choices in proptest::collection::vec(any::<u16>(), 1..120),
             nodes in 2usize..=3,
-            switches in any::<[bool; 3]>(),
+            switches in any::<[bool; 5]>(),
             removed in proptest::sample::select(Guard::ALL.to_vec()),
             with_guard_off in any::<bool>(),
         ) {
-            let [one_host, autoscan, early_removal] = switches;
+            let [one_host, autoscan, holders, early_removal, two_volumes] = switches;
             let removed = if with_guard_off { vec![removed] } else { Vec::new() };
-            let settings = Settings { nodes, faults: 4, one_host, autoscan, early_removal, removed };
+            let volumes = 1 + usize::from(two_volumes);
+            let settings = Settings { nodes, volumes, faults: 4, one_host, autoscan, holders, early_removal, removed };
             let mut state = State::initial(settings.faults);
             let mut out: Vec<Transition> = Vec::new();
             for choice in choices {

@@ -17,7 +17,8 @@ pub enum Filesystem {
     ShutDown,
     /// Shut down and the queue was failed: nothing is left to be written. Still in the mount table.
     Silenced,
-    /// Unmounted lazily only: gone from the mount table, alive in the kernel with its cache.
+    /// Gone from the plugin's mount table, alive in the kernel with its cache: unmounted lazily, or while somebody else
+    /// held it.
     Detached,
 }
 
@@ -39,6 +40,8 @@ pub struct Kernel {
     pub filesystem: Filesystem,
     /// Epoch the filesystem was mounted in: what it holds is of that epoch, however late it is written.
     pub mounted_in: Epoch,
+    /// A container with a mount namespace of its own, or a process, holds the filesystem or its device.
+    pub held: bool,
     /// Writes were in flight when a VLUN was removed, and the array has not settled them yet.
     pub in_flight: bool,
 }
@@ -53,6 +56,6 @@ impl Kernel {
     /// Nothing of the volume is left.
     #[must_use]
     pub fn is_clean(&self) -> bool {
-        self.scanned.is_empty() && self.filesystem == Filesystem::Absent
+        self.scanned.is_empty() && self.filesystem == Filesystem::Absent && !self.held
     }
 }

@@ -1,6 +1,6 @@
 //! What a node's plugin is doing with the volume: one operation at a time, one external call a step.
 
-use super::{Epoch, Lun, LunSet, NodeSet, PerNode};
+use super::{Epoch, Lun, LunSet, PerNode};
 
 /// The next step of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -8,86 +8,48 @@ pub enum Step {
     /// No operation is under way.
     #[default]
     Idle,
-    /// Mount: list the exports.
-    AskExports,
-    /// Mount: write the takeover and start its timer.
-    OpenTakeover,
-    /// Mount: become owner.
+    /// Mount: become owner (only where the claim does not compare what was read).
     Claim,
     /// Mount: the mount vanished, the device is still there; mount it again.
     Remount,
-    /// Mount: record that it is mounted here already.
-    AddReference,
-    /// Fence: list all exports.
+    /// Fence, once more: list all exports and read the record again, before anything that was listed is removed.
     ListRows,
-    /// Fence: read the record again before anything that was listed is removed.
-    CheckBeforeRemoval,
     /// Fence: remove the listed rows, one a step.
     RemoveRows,
     /// Fence: list again.
     ReadBack,
     /// Fence: wait until writes in flight have settled.
     Settle,
-    /// Fence: wait until requests for burned numbers cannot take effect any more.
-    AwaitBurned,
-    /// Export: write a fresh LUN number into the record, the one before is done with.
+    /// Export: look for a free LUN number (only where that is done too early).
+    LookForNumber,
+    /// Export: write a fresh LUN number into the record.
     StartAttempt,
-    /// Export: the same, the one before stays burned.
-    NextAttempt,
-    /// Export: request the VLUN.
+    /// Export: request the VLUN, read the record again.
     Export,
-    /// Export: read the record again.
-    Validate,
-    /// Scan the LUN and wait for the map.
+    /// Export: its outcome is unknown; write down that the number is burned.
+    Burn,
+    /// Scan the LUN, wait for the map, mount the filesystem.
     Attach,
-    /// Mount the filesystem.
-    MountFilesystem,
-    /// Look at the mount table and the devices.
-    Verify,
-    /// Write `mounted` and answer.
+    /// Look at the mount table and the devices, write `mounted` and answer.
     Commit,
-    /// Undo: read the record.
-    Undo,
     /// Undo after a lost claim: remove the own export by its exact address.
     UndoExport,
-    /// Release: write back.
-    WriteBack,
-    /// Release: unmount.
-    Unmount,
-    /// Cleaning: shut the filesystem down.
-    ShutDown,
-    /// Cleaning: fail what the map queues.
-    FailQueue,
-    /// Cleaning: unmount, lazily if need be.
-    UnmountFenced,
-    /// Delete map and SCSI devices, prove it.
-    DropDevice,
-    /// Release: list own exports.
-    ListOwn,
-    /// Release: remove them.
+    /// Release or cleaning: remove own exports.
     RemoveOwn,
-    /// Release: list again.
+    /// Release: list own exports again, free the record. Cleaning: list them again, leave quarantine.
     ReadBackOwn,
-    /// Release: free the record.
-    Free,
-    /// Cleaning: leave quarantine.
-    ClearQuarantine,
-    /// Reconciliation: remove exports that took effect late.
+    /// Reconciliation: remove exports that took effect late, forget the numbers of those that are gone.
     RemoveLate,
 }
 
-/// What follows when the node is clean.
+/// What follows when no own export is left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum After {
-    /// The Mount decides again.
+    /// The record is freed.
     #[default]
-    Decide,
-    /// The release goes on with the exports.
-    Release,
+    Free,
     /// The node leaves quarantine.
     ClearQuarantine,
-    /// The undo of a lost claim goes on with the own export.
-    UndoExport,
 }
 
 /// An operation and what it remembers between steps. Idle operations remember nothing.
@@ -95,20 +57,16 @@ pub enum After {
 pub struct Operation {
     /// What comes next.
     pub step: Step,
-    /// What follows a cleaning.
+    /// What follows when no own export is left.
     pub after: After,
     /// Epoch it works in: the claimed one, or the one that is being released.
     pub epoch: Epoch,
-    /// The record is still the one this operation read.
-    pub fresh: bool,
-    /// Nodes that lose the volume by the claim.
-    pub ended: NodeSet,
     /// Rows of the last listing that are to be removed.
     pub rows: PerNode<LunSet>,
-    /// LUN number of the export under way.
+    /// Numbers whose exports this operation has listed and removed: nothing of them is on its way any more.
+    pub seen: PerNode<LunSet>,
+    /// LUN number this claim has written into the record.
     pub attempt: Option<Lun>,
-    /// The fence is followed by the export of the attempt that is already written.
-    pub attempt_written: bool,
-    /// This node has burned numbers: it waits for them and lists once more before it exports.
-    pub awaits_burned: bool,
+    /// Numbers that were in use when it looked for a free one (only where that is done too early).
+    pub avoid: LunSet,
 }

@@ -191,6 +191,12 @@ impl LunSet {
         self.0 == 0
     }
 
+    /// How many numbers are in the set.
+    #[must_use]
+    pub fn len(self) -> u32 {
+        self.0.count_ones()
+    }
+
     /// The numbers in order.
     pub fn iter(self) -> impl Iterator<Item = Lun> {
         Lun::all().filter(move |lun| self.contains(*lun))

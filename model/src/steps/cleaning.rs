@@ -1,9 +1,22 @@
-//! Getting a lost volume off a node: shut down, fail what is queued, unmount, drop the device, leave quarantine.
+//! Getting the volume off a node.
+//!
+//! From the first step to the last of it only this node's kernel changes, and what others do meanwhile could as well be
+//! done before: so it is one step here. A plugin that dies half way leaves what the steps so far have left.
 
-use super::{Steps, next, wrote_record};
+use super::Steps;
 use crate::event::What;
+use crate::properties::Violation;
 use crate::settings::Guard;
-use crate::state::{After, Filesystem, Kernel, LunSet, NodeId, State, Step};
+use crate::state::{Filesystem, Kernel, NodeId, Ownership, Stage, State, Step};
+
+/// How a volume is taken down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// Write back, unmount, delete map and devices.
+    Orderly,
+    /// Shut the filesystem down, fail what is queued, unmount, delete map and devices: nothing may be written back.
+    Fenced,
+}
 
 impl Steps<'_> {
     /// What a Mount takes for a clean node.
@@ -17,88 +30,93 @@ impl Steps<'_> {
         kernel.is_clean() || (self.without(Guard::NoCleaning) && kernel.filesystem != Filesystem::Mounted)
     }
 
-    /// This node does not own the volume: whatever is here goes.
-    pub(super) fn leave(state: &mut State, node: NodeId) {
-        if state.nodes[node].kernel.is_clean() {
-            Self::when_clean(state, node);
-        } else {
-            Self::clean_fenced(state, node);
+    /// Takes the volume off this kernel and goes on; a kernel that is clean stays so. Deleting the devices aborts their
+    /// tasks at the array.
+    pub(super) fn clean(&mut self, node: NodeId, what: What, way: Way, goes_on: impl FnOnce(&mut State, NodeId)) {
+        let kernel = self.from.nodes[node].kernel;
+        let lazily = self.without(Guard::NoCleaning) && way == Way::Fenced && kernel.filesystem.holds_data();
+        if !lazily {
+            self.dies_half_way(node, way);
         }
+        if kernel.held && !self.without(Guard::DetachHeld) {
+            return self.still_held(node, way);
+        }
+        let wrong = kernel.held.then_some(Violation::DeviceInUse(node));
+        self.push(node, what, None, false, wrong, |state| {
+            let kernel = &mut state.nodes[node].kernel;
+            if lazily {
+                kernel.filesystem = Filesystem::Detached;
+            } else {
+                *kernel = Kernel::default();
+            }
+            goes_on(state, node);
+        });
     }
 
-    /// The way down for a volume that was taken: nothing may be written back.
-    pub(super) fn clean_fenced(state: &mut State, node: NodeId) {
-        let mounted = state.nodes[node].kernel.filesystem != Filesystem::Absent;
-        next(state, node, if mounted { Step::ShutDown } else { Step::DropDevice });
-    }
-
-    pub(super) fn shut_down(&mut self, node: NodeId) {
-        if self.without(Guard::NoCleaning) {
-            return self.step(node, What::LazilyUnmounts, |state| {
-                state.nodes[node].kernel.filesystem = Filesystem::Detached;
-                Self::when_clean(state, node);
+    /// The plugin dies before everything is down.
+    fn dies_half_way(&mut self, node: NodeId, way: Way) {
+        let kernel = self.from.nodes[node].kernel;
+        let unmounted = if kernel.held { Filesystem::Detached } else { Filesystem::Absent };
+        let left: &[Filesystem] = match (way, kernel.filesystem) {
+            (_, Filesystem::Absent) => &[],
+            (Way::Orderly, _) => &[unmounted],
+            (Way::Fenced, Filesystem::Mounted | Filesystem::Detached) => {
+                &[Filesystem::ShutDown, Filesystem::Silenced, Filesystem::Absent]
+            }
+            (Way::Fenced, Filesystem::ShutDown) => &[Filesystem::Silenced, Filesystem::Absent],
+            (Way::Fenced, Filesystem::Silenced) => &[Filesystem::Absent],
+        };
+        for half_way in left {
+            self.fault(node, What::DiesWhileCleaning(*half_way), None, |state| {
+                state.nodes[node].kernel.filesystem = *half_way;
+                Self::idle(state, node);
             });
         }
-        self.step(node, What::ShutsDown, |state| {
-            let filesystem = &mut state.nodes[node].kernel.filesystem;
-            if *filesystem == Filesystem::Mounted {
-                *filesystem = Filesystem::ShutDown;
-            }
-            next(state, node, Step::FailQueue);
-        });
     }
 
-    pub(super) fn fail_queue(&mut self, node: NodeId) {
-        self.step(node, What::FailsQueue, |state| {
-            state.nodes[node].kernel.filesystem = Filesystem::Silenced;
-            next(state, node, Step::UnmountFenced);
-        });
-    }
-
-    pub(super) fn unmount_fenced(&mut self, node: NodeId) {
-        self.step(node, What::UnmountsFenced, |state| {
-            state.nodes[node].kernel.filesystem = Filesystem::Absent;
-            next(state, node, Step::DropDevice);
-        });
-    }
-
-    /// Deletes map and SCSI devices; that aborts their tasks at the array.
-    pub(super) fn drop_device(&mut self, node: NodeId) {
-        self.step(node, What::DropsDevice, |state| {
-            state.nodes[node].kernel = Kernel::default();
-            Self::when_clean(state, node);
-        });
-    }
-
-    /// Nothing is left here; the operation goes on.
-    pub(super) fn when_clean(state: &mut State, node: NodeId) {
-        let operation = &mut state.nodes[node].operation;
-        match operation.after {
-            After::Decide => Self::idle(state, node),
-            After::Release => operation.step = Step::ListOwn,
-            // Where nobody has finished revoking, no own export is left behind either.
-            After::ClearQuarantine if state.record.unverified.contains(node) => operation.step = Step::ListOwn,
-            After::ClearQuarantine => operation.step = Step::ClearQuarantine,
-            After::UndoExport => match operation.attempt {
-                None => Self::idle(state, node),
-                Some(lun) => {
-                    operation.rows = Self::only(node, LunSet::of(lun));
-                    operation.step = Step::UndoExport;
+    /// The device is not idle: in order, everything is put back as it was; of a lost volume nothing is written any more,
+    /// and the node stays in quarantine.
+    fn still_held(&mut self, node: NodeId, way: Way) {
+        let filesystem = self.from.nodes[node].kernel.filesystem;
+        if way == Way::Orderly {
+            return self.step(node, What::StaysMounted, |state| {
+                if let Ownership::Owned { owner, stage, .. } = &mut state.record.ownership
+                    && *owner == node
+                    && filesystem == Filesystem::Mounted
+                    && let Stage::Releasing(lun) = *stage
+                {
+                    *stage = Stage::Mounted(lun);
                 }
-            },
+                Self::idle(state, node);
+            });
+        }
+        if filesystem != Filesystem::Absent && filesystem != Filesystem::Silenced {
+            self.step(node, What::StillHeld, |state| {
+                state.nodes[node].kernel.filesystem = Filesystem::Silenced;
+                Self::idle(state, node);
+            });
+        } else if self.operation(node).step != Step::Idle {
+            self.step(node, What::StillHeld, |state| Self::idle(state, node));
         }
     }
 
-    pub(super) fn clear_quarantine(&mut self, node: NodeId) {
-        let lost = self.from.record.quarantine.contains(node);
-        if !lost || !self.proven_clean(node) {
-            return self.step(node, What::RecordChanged, |state| Self::idle(state, node));
+    /// A container keeps the mount in a namespace of its own; with the last holder an unmounted filesystem goes.
+    pub(super) fn holders(&mut self, node: NodeId) {
+        let kernel = self.from.nodes[node].kernel;
+        if !self.settings.holders {
+            return;
         }
-        self.step(node, What::LeavesQuarantine, |state| {
-            state.record.quarantine.remove(node);
-            state.record.unverified.remove(node);
-            wrote_record(state, node);
-            Self::idle(state, node);
-        });
+        if kernel.filesystem == Filesystem::Mounted && !kernel.held {
+            self.step(node, What::HolderComes, |state| state.nodes[node].kernel.held = true);
+        }
+        if kernel.held {
+            self.step(node, What::HolderLeaves, |state| {
+                let kernel = &mut state.nodes[node].kernel;
+                kernel.held = false;
+                if kernel.filesystem == Filesystem::Detached {
+                    kernel.filesystem = Filesystem::Absent;
+                }
+            });
+        }
     }
 }

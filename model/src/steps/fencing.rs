@@ -3,83 +3,49 @@
 use super::{Steps, next};
 use crate::event::What;
 use crate::properties::Violation;
-use crate::settings::Guard;
-use crate::state::{Lun, LunSet, NodeId, Operation, PerNode, State, Step};
+use crate::settings::{Guard, Settings};
+use crate::state::{Lun, NodeId, PerNode, Record, State, Step};
 
 impl Steps<'_> {
     pub(super) fn list_rows(&mut self, node: NodeId) {
-        let rows = self.from.array.vluns;
-        self.listed(node, What::ListsRows, rows, false);
+        self.listed(node, What::ListsRows, false);
     }
 
     pub(super) fn read_back(&mut self, node: NodeId) {
-        let rows = self.from.array.vluns;
-        self.listed(node, What::ReadsBack, rows, true);
+        self.listed(node, What::ReadsBack, true);
     }
 
-    /// A listing of all exports: none is left, or these have to go.
-    fn listed(&mut self, node: NodeId, what: What, rows: PerNode<LunSet>, removed: bool) {
-        let follows = if rows == PerNode::default() {
-            self.after_revocation(node, removed)
-        } else if self.without(Guard::RemoveUnchecked) {
-            Step::RemoveRows
-        } else {
-            Step::CheckBeforeRemoval
-        };
+    /// A listing of all exports: none is left, or these have to go, if the record still says so afterwards.
+    fn listed(&mut self, node: NodeId, what: What, removed: bool) {
+        let rows = self.from.array.vluns;
+        if rows == PerNode::default() {
+            let follows = after_revocation(self.settings, &self.from.record, removed);
+            return self.step(node, what, |state| next(state, node, follows));
+        }
+        if !self.still_owner(node) && !self.without(Guard::RemoveUnchecked) {
+            return self.undo(node, What::LostOwnership);
+        }
         self.step(node, what, |state| {
             state.nodes[node].operation.rows = rows;
-            next(state, node, follows);
-        });
-    }
-
-    pub(super) fn check_before_removal(&mut self, node: NodeId) {
-        if self.still_owner(node) {
-            return self.step(node, What::ReadsRecordBeforeRemoval, |state| next(state, node, Step::RemoveRows));
-        }
-        self.step(node, What::LostOwnership, |state| {
-            state.nodes[node].operation.rows = PerNode::default();
-            next(state, node, Step::Undo);
+            next(state, node, Step::RemoveRows);
         });
     }
 
     /// What follows the last listed removal of a fence.
-    pub(super) fn after_removal(&self, node: NodeId) -> Step {
-        if self.without(Guard::SkipReadBack) { self.after_revocation(node, true) } else { Step::ReadBack }
-    }
-
-    /// What follows when no export is left: settle, wait for burned numbers, export.
-    fn after_revocation(&self, node: NodeId, removed: bool) -> Step {
-        let unverified = !self.from.record.unverified.is_empty() && !self.without(Guard::SettleOwnRemovalsOnly);
-        if self.settings.early_removal && (removed || unverified) && !self.without(Guard::SkipSettle) {
-            return Step::Settle;
+    pub(super) fn after_removal(&self) -> Step {
+        if self.without(Guard::SkipReadBack) {
+            after_revocation(self.settings, &self.from.record, true)
+        } else {
+            Step::ReadBack
         }
-        self.after_settling(node)
     }
 
-    fn after_settling(&self, node: NodeId) -> Step {
-        let Operation { awaits_burned, attempt_written, .. } = *self.operation(node);
-        if awaits_burned && !self.without(Guard::MountBesideLateExport) {
-            return Step::AwaitBurned;
-        }
-        if attempt_written { Step::Export } else { Step::StartAttempt }
-    }
-
+    /// After a time nothing that was in flight when the exports went is left.
     pub(super) fn settle(&mut self, node: NodeId) {
-        if NodeId::ALL.into_iter().any(|other| self.from.nodes[other].kernel.in_flight) {
-            return;
-        }
-        let follows = self.after_settling(node);
-        self.step(node, What::Settles, |state| next(state, node, follows));
-    }
-
-    /// Requests do not live for ever: after a time none of this node's burned numbers can take effect any more.
-    pub(super) fn await_burned(&mut self, node: NodeId) {
-        if !self.from.array.late_creates[node].is_empty() {
-            return;
-        }
-        self.step(node, What::AwaitsBurned, |state| {
-            state.nodes[node].operation.awaits_burned = false;
-            next(state, node, Step::ListRows);
+        let follows = after_settling(self.settings);
+        self.step(node, What::Settles, |state| {
+            state.nodes.0.iter_mut().for_each(|node| node.kernel.in_flight = false);
+            next(state, node, follows);
         });
     }
 
@@ -96,15 +62,20 @@ impl Steps<'_> {
     /// Removes an export by its exact address; the removal may be on its way still when it is answered.
     fn remove(&mut self, node: NodeId, (host, lun): (NodeId, Lun), follows: Step) {
         let done = |state: &mut State| {
-            let rows = &mut state.nodes[node].operation.rows;
-            rows[host].remove(lun);
-            if *rows == PerNode::default() {
+            let operation = &mut state.nodes[node].operation;
+            operation.rows[host].remove(lun);
+            operation.seen[host].insert(lun);
+            if operation.rows == PerNode::default() {
+                if operation.step == Step::RemoveLate {
+                    forget_seen(state, node);
+                }
                 next(state, node, follows);
             }
         };
         if !self.from.array.vluns[host].contains(lun) {
-            // Gone meanwhile: "not found" is as good.
-            return self.step_on(node, What::Removes, (host, lun), done);
+            // Gone meanwhile: "not found" is as good. Unless the number is another volume's by now.
+            let wrong = self.hits_the_other(host, lun);
+            return self.push(node, What::Removes, Some((host, lun)), false, wrong, done);
         }
         let stale = host != node && !self.still_owner(node);
         let early = self.settings.early_removal;
@@ -125,6 +96,37 @@ impl Steps<'_> {
             send(state);
             next(state, node, Step::Idle);
         });
+    }
+}
+
+impl Steps<'_> {
+    /// A removal that does not name the volume takes whatever is exported by the number.
+    pub(super) fn hits_the_other(&self, host: NodeId, lun: Lun) -> Option<Violation> {
+        let hit = self.without(Guard::RemoveByNumber) && self.from.others[host].vluns.contains(lun);
+        hit.then_some(Violation::BystanderRemoved(host))
+    }
+}
+
+/// What follows when no export is left: settle, then export.
+pub(super) fn after_revocation(settings: &Settings, record: &Record, removed: bool) -> Step {
+    let unverified = !record.unverified.is_empty() && !settings.without(Guard::SettleOwnRemovalsOnly);
+    if settings.early_removal && (removed || unverified) && !settings.without(Guard::SkipSettle) {
+        return Step::Settle;
+    }
+    after_settling(settings)
+}
+
+fn after_settling(settings: &Settings) -> Step {
+    let early = settings.volumes > 1 && settings.without(Guard::LookEarly);
+    if early { Step::LookForNumber } else { Step::StartAttempt }
+}
+
+/// Exports that were listed and are gone are of no request that could still come.
+fn forget_seen(state: &mut State, node: NodeId) {
+    let seen = state.nodes[node].operation.seen;
+    for host in NodeId::ALL {
+        let gone = seen[host] - state.array.vluns[host];
+        state.record.burned[host] = state.record.burned[host] - gone;
     }
 }
 

@@ -1,6 +1,8 @@
 //! Reconciliation: finish what was interrupted, clean what was lost, take late exports away, forget burned numbers.
 
-use super::{Steps, next, wrote_record};
+use super::Steps;
+use super::cleaning::Way;
+use super::releasing::leave_quarantine;
 use crate::event::What;
 use crate::settings::Guard;
 use crate::state::{After, Filesystem, LunSet, NodeId, Ownership, PerNode, Stage, Step};
@@ -11,10 +13,7 @@ impl Steps<'_> {
         let in_order = match self.from.record.ownership {
             Ownership::Owned { owner, this_boot: true, stage: Stage::Mounted(_) } if owner == node => true,
             Ownership::Owned { owner, .. } if owner == node => {
-                self.step(node, What::ReconcileReleases, |state| {
-                    Self::begin(state, node, After::Release);
-                    Self::release(state, node);
-                });
+                self.release(node, What::ReconcileReleases);
                 false
             }
             _ => self.reconcile_lost(node),
@@ -29,18 +28,30 @@ impl Steps<'_> {
     fn reconcile_lost(&mut self, node: NodeId) -> bool {
         let clean = self.proven_clean(node);
         let lost = self.from.record.quarantine.contains(node);
-        let what = match (clean, lost) {
-            (true, true) => What::ReconcileClears,
-            (false, true) => What::ReconcileCleans,
+        match (clean, lost) {
+            (true, true) => self.reconcile_clears(node),
+            (false, true) => self.clean(node, What::ReconcileCleans, Way::Fenced, Self::idle),
             // A mount of a volume that this node never had is somebody else's.
-            (false, false) if self.from.nodes[node].kernel.filesystem == Filesystem::Absent => What::ReconcileCleans,
-            _ => return clean,
-        };
-        self.step(node, what, |state| {
-            Self::begin(state, node, After::ClearQuarantine);
-            if clean { Self::when_clean(state, node) } else { Self::leave(state, node) }
-        });
+            (false, false) if self.from.nodes[node].kernel.filesystem == Filesystem::Absent => {
+                self.clean(node, What::ReconcileCleans, Way::Fenced, Self::idle);
+            }
+            _ => {}
+        }
         clean
+    }
+
+    /// Where nobody has finished revoking, no own export is left behind either.
+    fn reconcile_clears(&mut self, node: NodeId) {
+        let own = self.from.array.vluns[node];
+        if own.is_empty() || !self.from.record.unverified.contains(node) {
+            return self.step(node, What::ReconcileClears, |state| leave_quarantine(state, node));
+        }
+        self.step(node, What::ListsOwn, |state| {
+            Self::begin(state, node, Step::RemoveOwn);
+            let operation = &mut state.nodes[node].operation;
+            operation.after = After::ClearQuarantine;
+            operation.rows[node] = own;
+        });
     }
 
     /// Exports of given-up requests that took effect: own ones, and as owner those of every node.
@@ -56,28 +67,28 @@ impl Steps<'_> {
         }
         if rows != PerNode::default() {
             self.step(node, What::FindsLateExports, |state| {
-                Self::begin(state, node, After::Decide);
+                Self::begin(state, node, Step::RemoveLate);
                 state.nodes[node].operation.rows = rows;
-                next(state, node, Step::RemoveLate);
             });
         }
     }
 
-    /// A request does not live for ever: after a time its number need not be looked for any more.
+    /// A request does not live for ever: after a time its number need not be looked for any more. What is listed is no
+    /// request that never came.
     fn forget_burned(&mut self, node: NodeId) {
         let record = &self.from.record;
         let everybodys = self.without(Guard::OwnerForgetsBurned) && record.is_owned_by(node, record.epoch);
         let whose = || NodeId::ALL.into_iter().filter(move |host| everybodys || *host == node);
-        let any = whose().any(|host| !record.burned[host].is_empty());
-        let alive = whose().any(|host| !(record.burned[host] & self.from.array.late_creates[host]).is_empty());
-        if !any || alive {
+        if whose().all(|host| (record.burned[host] - self.from.array.vluns[host]).is_empty()) {
             return;
         }
         self.step(node, What::ForgetsBurned, |state| {
             for host in whose() {
-                state.record.burned[host] = LunSet::default();
+                let burned = &mut state.record.burned[host];
+                let requests = &mut state.array.late_creates[host];
+                *requests = *requests - *burned;
+                *burned = *burned & state.array.vluns[host];
             }
-            wrote_record(state, node);
         });
     }
 }

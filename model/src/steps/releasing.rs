@@ -1,12 +1,14 @@
 //! Unmount and every other release: write back, unmount, drop the device, remove the export, free the record last.
 
-use super::{Steps, next, wrote_record};
+use super::cleaning::Way;
+use super::mounting::burn_open_attempt;
+use super::{Steps, next};
 use crate::event::What;
 use crate::settings::Guard;
-use crate::state::{After, Filesystem, LunSet, NodeId, Ownership, PerNode, Stage, State, Step, Takeover};
+use crate::state::{After, Filesystem, NodeId, Ownership, Stage, State, Step, Takeover};
 
 impl Steps<'_> {
-    /// Unmount of the last reference.
+    /// Unmount of the last reference writes ahead what it is about to do; from there on it is a release like any other.
     pub(super) fn unmount_begins(&mut self, node: NodeId) {
         let Ownership::Owned { owner, this_boot: true, stage: Stage::Mounted(lun) } = self.from.record.ownership else {
             return;
@@ -16,104 +18,79 @@ impl Steps<'_> {
         }
         let free_first = self.without(Guard::FreeBeforeDeviceDown);
         self.step(node, What::UnmountBegins, |state| {
-            Self::begin(state, node, After::Release);
             if free_first {
                 freed(state);
             } else {
                 state.record.ownership = Ownership::Owned { owner, this_boot: true, stage: Stage::Releasing(lun) };
             }
-            wrote_record(state, node);
-            Self::release(state, node);
         });
     }
 
-    /// Looks at the kernel and begins to take the volume down.
-    pub(super) fn release(state: &mut State, node: NodeId) {
-        state.nodes[node].operation.after = After::Release;
-        state.nodes[node].operation.attempt = None;
-        let dead = match state.nodes[node].kernel.filesystem {
-            Filesystem::Absent | Filesystem::Detached => false,
-            Filesystem::Mounted => !state.is_live(node),
-            Filesystem::ShutDown | Filesystem::Silenced => true,
-        };
-        if dead { Self::clean_fenced(state, node) } else { Self::take_down(state, node) }
-    }
-
-    /// The orderly way down.
-    pub(super) fn take_down(state: &mut State, node: NodeId) {
-        let kernel = state.nodes[node].kernel;
-        if kernel.filesystem == Filesystem::Mounted {
-            next(state, node, Step::WriteBack);
-        } else if kernel.scanned.is_empty() {
-            Self::when_clean(state, node);
-        } else {
-            next(state, node, Step::DropDevice);
+    /// Takes the volume down, in order as long as a path works, lists the own exports, and frees the record if there
+    /// are none. Without a path it may also wait and try again later.
+    pub(super) fn release(&mut self, node: NodeId, what: What) {
+        let without_path = self.from.nodes[node].kernel.filesystem == Filesystem::Mounted && !self.from.is_live(node);
+        let dead = matches!(self.from.nodes[node].kernel.filesystem, Filesystem::ShutDown | Filesystem::Silenced);
+        if without_path && self.operation(node).step != Step::Idle {
+            self.step(node, What::WriteBackWaits, |state| Self::idle(state, node));
         }
-    }
-
-    /// Without a path it waits and tries again, or the kernel gives up.
-    pub(super) fn write_back(&mut self, node: NodeId) {
-        if self.from.is_live(node) {
-            return self.step(node, What::WritesBack, |state| next(state, node, Step::Unmount));
-        }
-        self.step(node, What::WriteBackFails, |state| next(state, node, Step::Unmount));
-        self.step(node, What::WriteBackWaits, |state| Self::idle(state, node));
-    }
-
-    /// Unmounting writes back what is left, as far as a path works.
-    pub(super) fn unmount(&mut self, node: NodeId) {
-        if !self.from.is_live(node) {
-            self.step(node, What::UnmountWaits, |state| Self::idle(state, node));
-        }
-        self.step(node, What::Unmounts, |state| {
-            state.nodes[node].kernel.filesystem = Filesystem::Absent;
-            next(state, node, Step::DropDevice);
-        });
-    }
-
-    pub(super) fn list_own(&mut self, node: NodeId) {
-        self.own_listed(node, What::ListsOwn);
-    }
-
-    pub(super) fn read_back_own(&mut self, node: NodeId) {
-        self.own_listed(node, What::ReadsBackOwn);
-    }
-
-    fn own_listed(&mut self, node: NodeId, what: What) {
         let own = self.from.array.vluns[node];
-        let last = match self.operation(node).after {
-            After::ClearQuarantine => Step::ClearQuarantine,
-            _ => Step::Free,
-        };
-        self.step(node, what, |state| {
+        let burns = !self.without(Guard::BurnAfterwards);
+        let way = if dead || without_path { Way::Fenced } else { Way::Orderly };
+        self.clean(node, what, way, |state, node| {
+            Self::begin(state, node, Step::RemoveOwn);
             state.nodes[node].operation.rows[node] = own;
-            next(state, node, if own.is_empty() { last } else { Step::RemoveOwn });
+            if own.is_empty() {
+                free(state, node, burns);
+            }
         });
     }
 
-    /// The last transaction of a release; nothing to do if the volume was taken meanwhile.
-    pub(super) fn free(&mut self, node: NodeId) {
-        let ours =
-            self.from.record.epoch == self.operation(node).epoch && self.from.record.ownership.owner() == Some(node);
-        if !ours {
-            return self.step(node, What::RecordChanged, |state| Self::idle(state, node));
+    /// Lists its own exports again, and if none is left ends what it is about: frees the record or leaves quarantine.
+    pub(super) fn read_back_own(&mut self, node: NodeId) {
+        let own = self.from.array.vluns[node];
+        if !own.is_empty() {
+            return self.step(node, What::ReadsBackOwn, |state| {
+                state.nodes[node].operation.rows[node] = own;
+                next(state, node, Step::RemoveOwn);
+            });
         }
-        self.step(node, What::Frees, |state| {
-            freed(state);
-            wrote_record(state, node);
-            Self::idle(state, node);
-        });
+        let record = &self.from.record;
+        let burns = !self.without(Guard::BurnAfterwards);
+        match self.operation(node).after {
+            After::Free if record.epoch == self.operation(node).epoch && record.ownership.owner() == Some(node) => {
+                self.step(node, What::Frees, |state| free(state, node, burns));
+            }
+            After::ClearQuarantine if record.quarantine.contains(node) && self.proven_clean(node) => {
+                self.step(node, What::LeavesQuarantine, |state| leave_quarantine(state, node));
+            }
+            _ => self.step(node, What::RecordChanged, |state| Self::idle(state, node)),
+        }
     }
+}
 
-    /// Rows to remove that consist of one number.
-    pub(super) fn only(host: NodeId, luns: LunSet) -> PerNode<LunSet> {
-        let mut rows = PerNode::default();
-        rows[host] = luns;
-        rows
+/// The last transaction of a release.
+fn free(state: &mut State, node: NodeId, burns: bool) {
+    let record = &mut state.record;
+    let seen = state.nodes[node].operation.seen;
+    if burns {
+        burn_open_attempt(record.ownership, &mut record.burned);
     }
+    for host in NodeId::ALL {
+        record.burned[host] = record.burned[host] - seen[host];
+    }
+    freed(state);
+    Steps::idle(state, node);
 }
 
 fn freed(state: &mut State) {
     state.record.ownership = Ownership::Free;
     state.record.takeover = Takeover::Closed;
+}
+
+/// The node has proven that nothing of the volume is left on it.
+pub(super) fn leave_quarantine(state: &mut State, node: NodeId) {
+    state.record.quarantine.remove(node);
+    state.record.unverified.remove(node);
+    Steps::idle(state, node);
 }
