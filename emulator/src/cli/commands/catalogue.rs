@@ -2,15 +2,21 @@
 
 use super::{
     Command, Run, cpgs, disks, domains, events, file_persona, hardware, health, help, host_change, host_show, network,
-    ports, remote_copy, schedules, sets, space, statistics, system, users, vlun_change, vlun_show, volume_change,
-    volume_copies, volume_remove, volume_show,
+    ports, qos, remote_copy_change, remote_copy_show, schedules, sets, space, statistics, system, tasks, users,
+    vlun_change, vlun_show, volume_change, volume_copies, volume_remove, volume_show, volume_tasks,
 };
 
 /// The families of commands with their titles, in the order of `help`.
-pub(crate) const FAMILIES: [(&str, &[&[Command]]); 11] = [
+pub(crate) const FAMILIES: [(&str, &[&[Command]]); 12] = [
     (
         "Virtual volumes",
-        &[volume_show::COMMANDS, volume_change::COMMANDS, volume_remove::COMMANDS, volume_copies::COMMANDS],
+        &[
+            volume_show::COMMANDS,
+            volume_change::COMMANDS,
+            volume_remove::COMMANDS,
+            volume_copies::COMMANDS,
+            volume_tasks::COMMANDS,
+        ],
     ),
     ("VLUNs", &[vlun_show::COMMANDS, vlun_change::COMMANDS]),
     ("Hosts", &[host_show::COMMANDS, host_change::COMMANDS]),
@@ -20,9 +26,10 @@ pub(crate) const FAMILIES: [(&str, &[&[Command]]); 11] = [
         "System and hardware",
         &[system::COMMANDS, hardware::COMMANDS, disks::COMMANDS, ports::COMMANDS, network::COMMANDS],
     ),
-    ("Remote copy", &[remote_copy::COMMANDS]),
+    ("Quality of service", &[qos::COMMANDS]),
+    ("Remote copy", &[remote_copy_show::COMMANDS, remote_copy_change::COMMANDS]),
     ("File Persona", &[file_persona::COMMANDS]),
-    ("Schedules", &[schedules::COMMANDS]),
+    ("Tasks and schedules", &[tasks::COMMANDS, schedules::COMMANDS]),
     ("Events and statistics", &[events::COMMANDS, health::COMMANDS, statistics::COMMANDS]),
     ("Users and this session", &[users::COMMANDS, help::COMMANDS, SESSION]),
 ];

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Answer, Command, Invocation, Outcome, quantities::size_mib, refusal::About};
 use crate::{
-    array::CreateCpg,
+    array::{CreateCpg, ModifyCpg},
     cli::{
         columns::{Field, Layout, left, listing, names, right, sum},
         pattern::{is_pattern, wanted, wanted_by},
@@ -21,6 +21,14 @@ pub(super) const COMMANDS: &[Command] = &[
         create,
     ),
     Command::new("removecpg", "remove CPGs", "-f -pat", "<CPG>|<pattern>...", remove),
+    Command::new(
+        "setcpg",
+        "change a CPG",
+        "-f -name=<new_name> -sdgs=<size> -sdgl=<size> -sdgw=<size> -t=r0|r1|r5|r6 -ssz=<size> -ha=port|cage|mag -ch=first|last -p \
+         -devtype=FC|NL|SSD -rs=<size> -ss=<KB>",
+        "<CPG>",
+        set,
+    ),
     Command::new(
         "showcpg",
         "list CPGs",
@@ -224,6 +232,32 @@ fn layout(invocation: &Invocation<'_>) -> Result<Value, Outcome> {
         layout["diskPatterns"] = json!([{"diskType": kind}]);
     }
     Ok(layout)
+}
+
+/// Runs `setcpg`: a limit or a warning of 0 is taken away.
+fn set(invocation: &Invocation<'_>) -> Answer {
+    let cpg = invocation.only_operand()?;
+    let size = |option: &str| invocation.value(option).map(size_mib).transpose().map_err(Outcome::refused);
+    let (limit, warning) = (size("-sdgl")?, size("-sdgw")?);
+    let layout = layout(invocation)?;
+    let change = ModifyCpg {
+        new_name: invocation.options.owned("-name"),
+        growth_increment_mib: size("-sdgs")?.filter(|size| *size > 0),
+        disable_auto_grow: (size("-sdgs")? == Some(0)).then_some(true),
+        growth_limit_mib: limit.filter(|size| *size > 0),
+        rm_growth_limit: (limit == Some(0)).then_some(true),
+        used_ld_warning_alert_mib: warning.filter(|size| *size > 0),
+        rm_warning_alert: (warning == Some(0)).then_some(true),
+        ld_layout: layout.as_object().is_some_and(|members| !members.is_empty()).then_some(layout),
+    };
+    if change == ModifyCpg::default() {
+        return Err(invocation.misused("nothing to change"));
+    }
+    let named = change.new_name.as_deref().unwrap_or(cpg);
+    let known = invocation.read(|array| array.cpg(cpg).is_ok());
+    let done = invocation.change(|array, now| array.modify_cpg(now, cpg, &change));
+    done.map_err(|error| About { cpg: if known { named } else { cpg }, ..About::default() }.refused(&error))?;
+    Ok(Outcome::Done(String::new()))
 }
 
 /// Runs `removecpg`.

@@ -15,14 +15,17 @@ mod host_change;
 mod host_show;
 mod network;
 mod ports;
+mod qos;
 mod quantities;
 mod refusal;
-mod remote_copy;
+mod remote_copy_change;
+mod remote_copy_show;
 mod schedules;
 mod sets;
 mod space;
 mod statistics;
 mod system;
+mod tasks;
 mod users;
 mod vlun_change;
 mod vlun_show;
@@ -32,6 +35,7 @@ mod volume_columns;
 mod volume_copies;
 mod volume_remove;
 mod volume_show;
+mod volume_tasks;
 
 use std::time::Duration;
 
@@ -242,8 +246,18 @@ pub(crate) fn run(emulator: &Emulator, words: &[String], circumstances: &Circums
         Err(why) => return Outcome::refused(why),
     };
     let &Circumstances { style, anomaly, who } = circumstances;
+    if !is_for_readers(name) && !emulator.with(|array, _| array.role_of(&who.user)).may_change() {
+        return Outcome::refused("Error: permission denied");
+    }
     let invocation = Invocation { emulator, words, options, style, anomaly, command, who };
     function(&invocation).unwrap_or_else(|refused| refused)
+}
+
+/// Whether a role that only reads may run a command: what looks, and what changes nothing but the keys of the own account.
+fn is_for_readers(name: &str) -> bool {
+    let starts =
+        ["show", "stat", "get", "help", "clihelp", "check", "waittask", "setsshkey", "removesshkey", "history"];
+    starts.iter().any(|start| name.starts_with(start))
 }
 
 /// `text` where it is not empty, else the array's way of saying "nothing".

@@ -56,12 +56,14 @@ fn show(invocation: &Invocation<'_>) -> Answer {
     if invocation.has("-failed") {
         ports.retain(|port| u8::from(port.link_state) != 4);
     }
-    // No port of this array has VLANs, and none speaks these protocols.
-    let absent = ["-iscsivlans", "-rc", "-rcip", "-rcfc", "-peer", "-fcoe", "-cna", "-nvme", "-fs"];
+    // No port of this array speaks these protocols.
+    let absent = ["-rc", "-rcip", "-rcfc", "-peer", "-fcoe", "-cna", "-nvme", "-fs"];
     if absent.iter().any(|option| invocation.has(option)) {
         return Ok(Outcome::Done(format!("{EMPTY}\n")));
     }
-    let table = if invocation.has("-iscsi") {
+    let table = if invocation.has("-iscsivlans") {
+        vlans(&ports)
+    } else if invocation.has("-iscsi") {
         iscsi(&ports)
     } else if invocation.has("-iscsiname") {
         iscsi_names(&ports)
@@ -163,6 +165,28 @@ fn iscsi(ports: &[PortRow]) -> Table {
             info.isns_port.to_string(),
             info.stgt.to_string(),
             if info.vlan == 1 { "Y" } else { "N" }.to_owned(),
+        ]);
+    }
+    table
+}
+
+/// VLANs of iSCSI ports (columns observed).
+fn vlans(ports: &[PortRow]) -> Table {
+    let titles =
+        ["N:S:P", "VLAN", "IPAddr", "Netmask/PrefixLen", "Gateway", "MTU", "TPGT", "STGT", "iSNS_Addr", "iSNS_Port"];
+    let mut table = Table::new(titles.map(Column::right).to_vec()).with_total(Total::BareCount(0));
+    for (port, vlan) in ports.iter().flat_map(|port| port.iscsi_vlans.iter().map(move |vlan| (port, vlan))) {
+        table.push(vec![
+            port.port_pos.to_string(),
+            vlan.vlan_tag.to_string(),
+            vlan.ip_addr.clone(),
+            vlan.netmask.clone(),
+            vlan.gateway.clone(),
+            vlan.mtu.to_string(),
+            vlan.tpgt.to_string(),
+            vlan.stgt.to_string(),
+            vlan.isns_addr.clone(),
+            vlan.isns_port.to_string(),
         ]);
     }
     table

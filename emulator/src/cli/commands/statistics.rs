@@ -1,10 +1,15 @@
 //! `statvv`, `statvlun`, `statport`, `statcpu`, `statpd`: one look each.
 //!
-//! The emulated array does not measure rates, so the figures are zeros; columns and rows are those of an idle array.
+//! The figures are those of the array's last sample, so current, average and greatest rate are the same; disks and processors of the
+//! emulated array are idle.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
 
 use super::{Answer, Command, Invocation, Outcome, dash, system::clock};
 use crate::{
-    array::{Timestamp, VlunFilter},
+    array::{Report, Timestamp, VlunFilter},
     cli::{
         pattern::wanted,
         table::{Column, Table, Total},
@@ -57,8 +62,44 @@ fn time(invocation: &Invocation<'_>) -> String {
     format!("{} {}/{}/{}", part(11, 19), part(5, 7), part(8, 10), part(0, 4))
 }
 
+/// Figures of one line: reads, writes, both.
+#[derive(Debug, Clone, Copy, Default)]
+struct Load {
+    io: [f64; 3],
+    kbytes: [f64; 3],
+}
+
+impl Load {
+    /// The sum over the lines of a report that are wanted.
+    fn of<'a>(lines: impl Iterator<Item = &'a Value>) -> Self {
+        let mut load = Self::default();
+        for line in lines {
+            for (at, direction) in ["read", "write", "total"].into_iter().enumerate() {
+                load.io[at] += line["IO"][direction].as_f64().unwrap_or_default();
+                load.kbytes[at] += line["KBytes"][direction].as_f64().unwrap_or_default();
+            }
+        }
+        load
+    }
+
+    /// The cells of a direction.
+    fn cells(self, at: usize) -> Vec<String> {
+        let (io, kbytes) = (self.io[at], self.kbytes[at]);
+        let size = if io > 0.0 { kbytes / io } else { 0.0 };
+        let rate = |number: f64| format!("{number:.0}");
+        let figures = [rate(io), rate(kbytes)].map(|rate| vec![rate; 3]).concat();
+        [figures, ["0.00", "0.00"].map(str::to_owned).to_vec(), vec![format!("{size:.1}"); 2], vec!["0".to_owned()]]
+            .concat()
+    }
+}
+
+/// The lines of the last sample.
+fn sample(invocation: &Invocation<'_>, report: Report) -> Vec<Value> {
+    invocation.read(|array| array.report_at_time(report))["members"].as_array().cloned().unwrap_or_default()
+}
+
 /// A listing of rates: `names` are the titles of the columns that say whose they are, `rows` their cells.
-fn rates(invocation: &Invocation<'_>, names: &[&str], rows: Vec<Vec<String>>) -> Answer {
+fn rates(invocation: &Invocation<'_>, names: &[&str], rows: Vec<(Vec<String>, Load)>) -> Answer {
     one_look(invocation)?;
     let mut columns: Vec<Column> = names.iter().map(|name| Column::right(name)).collect();
     columns.push(Column::right("r/w"));
@@ -67,12 +108,13 @@ fn rates(invocation: &Invocation<'_>, names: &[&str], rows: Vec<Vec<String>>) ->
     let titles = ["Cur", "Avg", "Max", "Cur", "Avg", "Max", "Cur", "Avg", "Cur", "Avg", "Qlen"];
     columns.extend(titles.map(Column::right));
     let mut table = Table::new(columns).with_groups(&groups).with_total(Total::Line);
-    let directions: &[&str] = if invocation.has("-rw") { &["r", "w", "t"] } else { &["t"] };
-    for row in rows {
-        for direction in directions {
+    let directions: &[(usize, &str)] =
+        if invocation.has("-rw") { &[(0, "r"), (1, "w"), (2, "t")] } else { &[(2, "t")] };
+    for (row, load) in rows {
+        for (at, direction) in directions {
             let mut cells = row.clone();
             cells.push((*direction).to_owned());
-            cells.extend(["0", "0", "0", "0", "0", "0", "0.00", "0.00", "0.0", "0.0", "0"].map(str::to_owned));
+            cells.extend(load.cells(*at));
             table.push(cells);
         }
     }
@@ -84,7 +126,13 @@ fn rates(invocation: &Invocation<'_>, names: &[&str], rows: Vec<Vec<String>>) ->
 /// Runs `statvv`.
 fn volumes(invocation: &Invocation<'_>) -> Answer {
     let rows = super::volume_show::volumes_wanted(invocation, invocation.operands())?;
-    rates(invocation, &["VVname"], rows.iter().map(|row| vec![row.name.to_string()]).collect())
+    let lines = sample(invocation, Report::Vlun);
+    let load = |name: &str| Load::of(lines.iter().filter(|line| line["volumeName"] == name));
+    rates(
+        invocation,
+        &["VVname"],
+        rows.iter().map(|row| (vec![row.name.to_string()], load(row.name.as_str()))).collect(),
+    )
 }
 
 /// Runs `statvlun`: active VLUNs.
@@ -92,6 +140,9 @@ fn vluns(invocation: &Invocation<'_>) -> Answer {
     invocation.no_operands()?;
     let active = VlunFilter { active: Some(true), ..VlunFilter::default() };
     let rows = invocation.read(|array| array.vlun_rows(&active));
+    let lines = sample(invocation, Report::Vlun);
+    // The array counts by volume, LUN and host; the first path of a host shows what went over all.
+    let mut seen = BTreeSet::new();
     let cells = rows.iter().filter_map(|row| {
         let (host, port) = (dash(row.hostname.as_deref().unwrap_or_default()), row.port_pos?);
         let shown = wanted(invocation.value("-v"), row.volume_name.as_str())
@@ -100,7 +151,14 @@ fn vluns(invocation: &Invocation<'_>) -> Answer {
             && wanted(invocation.value("-nodes"), &port.node.to_string())
             && wanted(invocation.value("-slots"), &port.slot.to_string())
             && wanted(invocation.value("-ports"), &port.card_port.to_string());
-        shown.then(|| vec![row.lun.to_string(), row.volume_name.to_string(), host, port.to_string()])
+        let is_first = seen.insert((row.volume_name.to_string(), row.lun.to_string(), host.clone()));
+        let load = Load::of(lines.iter().filter(|line| {
+            is_first
+                && line["volumeName"] == row.volume_name.as_str()
+                && line["lun"].as_u64() == row.lun.to_string().parse().ok()
+                && line["hostname"].as_str().is_none_or(|name| name == host)
+        }));
+        shown.then(|| (vec![row.lun.to_string(), row.volume_name.to_string(), host, port.to_string()], load))
     });
     rates(invocation, &["Lun", "VVname", "Host", "Port"], cells.collect())
 }
@@ -115,13 +173,23 @@ fn ports(invocation: &Invocation<'_>) -> Answer {
             && wanted(invocation.value("-ports"), &row.port_pos.card_port.to_string())
             && !(invocation.has("-iscsi") && row.iscsi_port_info.is_none())
     });
-    rates(invocation, &["Port", "D/C"], cells.map(|row| vec![row.port_pos.to_string(), "Data".to_owned()]).collect())
+    let lines = sample(invocation, Report::Port);
+    let cells = cells.map(|row| {
+        let pos = row.port_pos;
+        let is_it = |line: &&Value| {
+            [("node", pos.node), ("slot", pos.slot), ("cardPort", pos.card_port)]
+                .iter()
+                .all(|(member, number)| line[*member].as_u64() == Some(u64::from(*number)))
+        };
+        (vec![pos.to_string(), "Data".to_owned()], Load::of(lines.iter().filter(is_it)))
+    });
+    rates(invocation, &["Port", "D/C"], cells.collect())
 }
 
 /// Runs `statpd`.
 fn disks(invocation: &Invocation<'_>) -> Answer {
     invocation.no_operands()?;
-    rates(invocation, &["ID"], (0..48_u32).map(|id| vec![id.to_string()]).collect())
+    rates(invocation, &["ID"], (0..48_u32).map(|id| (vec![id.to_string()], Load::default())).collect())
 }
 
 /// Runs `statcpu` (layout observed).

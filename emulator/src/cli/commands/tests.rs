@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    array::{ArrayConfig, CreateHost, CreateSet, CreateVolume, Initiator, PortPos, SetKind},
+    array::{Account, ArrayConfig, CreateHost, CreateSet, CreateVolume, Initiator, PortPos, Role, SetKind},
     cli::words::split,
 };
 
@@ -48,6 +48,23 @@ fn run_line(emulator: &Emulator, line: &str) -> Outcome {
 fn run_words(emulator: &Emulator, style: Style, words: &[String]) -> Outcome {
     let who = Who { user: "3paradm".to_owned(), ..Who::default() };
     run(emulator, words, &Circumstances { style, anomaly: RemovalAnomaly::None, who: &who })
+}
+
+#[test]
+fn an_account_that_only_reads_changes_nothing() {
+    let accounts =
+        vec![Account { name: "reader".to_owned(), password: "secret".to_owned().into(), role: Role::Browse }];
+    let emulator = Emulator::new(ArrayConfig { accounts, ..ArrayConfig::default() });
+    let who = Who { user: "reader".to_owned(), ..Who::default() };
+    let circumstances = Circumstances { style: Style::default(), anomaly: RemovalAnomaly::None, who: &who };
+    let run_as = |line: &str| run(&emulator, &split(line).unwrap(), &circumstances);
+    for line in ["createvv -tpvv FC_r6 v1 1g", "removehost -f h1", "setqos -off vvset:s"] {
+        assert_eq!(run_as(line), Outcome::refused("Error: permission denied"), "{line}");
+    }
+    for line in ["showvv", "createvv -h", "checkvv -y nothere"] {
+        assert_ne!(run_as(line), Outcome::refused("Error: permission denied"), "{line}");
+    }
+    assert_eq!(done(&emulator, "showvv"), "no vv listed\n");
 }
 
 fn done(emulator: &Emulator, line: &str) -> String {

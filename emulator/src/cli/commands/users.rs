@@ -18,24 +18,16 @@ pub(super) const COMMANDS: &[Command] = &[
     Command::new("showuserconn", "list who is connected", "-current -d", "", show_connections),
 ];
 
-/// Roles with what they are for (3.1.1 command line reference, chapter on users).
-const ROLES: [(&str, &str); 7] = [
-    ("basic_edit", "Edit, without removing"),
-    ("browse", "Read-only access"),
-    ("create", "Making, without removing"),
-    ("edit", "Most operations"),
-    ("3PAR_RM", "Recovery managers"),
-    ("service", "Servicing of hardware"),
-    ("super", "All operations"),
-];
-
 /// Runs `showuser`.
 fn show(invocation: &Invocation<'_>) -> Answer {
-    let user = invocation.read(|array| array.config().user.clone());
     let columns = ["Username", "Domain", "Role", "Default"].map(Column::left).to_vec();
     let mut table = Table::new(columns);
-    if wanted_by(invocation.operands(), &user) {
-        table.push([&user, "all", "super", "N"].map(str::to_owned).to_vec());
+    for row in invocation.read(|array| array.user_rows()) {
+        let user = row["name"].as_str().unwrap_or_default();
+        if wanted_by(invocation.operands(), user) {
+            let role = invocation.read(|array| array.role_of(user));
+            table.push([user, "all", role.name(), "N"].map(str::to_owned).to_vec());
+        }
     }
     invocation.print(&table, "No users listed")
 }
@@ -43,8 +35,11 @@ fn show(invocation: &Invocation<'_>) -> Answer {
 /// Runs `showrole`.
 fn show_roles(invocation: &Invocation<'_>) -> Answer {
     let mut table = Table::new(["Name", "Comment"].map(Column::left).to_vec());
-    for (role, comment) in ROLES.iter().filter(|(role, _)| wanted_by(invocation.operands(), role)) {
-        table.push([role, comment].map(|text| (*text).to_owned()).to_vec());
+    for row in invocation.read(|array| array.role_rows()) {
+        let cells = ["name", "description"].map(|member| row[member].as_str().unwrap_or_default().to_owned());
+        if wanted_by(invocation.operands(), &cells[0]) {
+            table.push(cells.to_vec());
+        }
     }
     invocation.print(&table, "No roles listed")
 }
@@ -63,8 +58,8 @@ fn show_connections(invocation: &Invocation<'_>) -> Answer {
         }
         let since = Timestamp(started.saturating_add(one.since.as_secs())).with_zone_name();
         let current = if is_current { "current" } else { "-" };
-        let cells =
-            [&one.id.to_string(), &one.user, &one.peer.ip().to_string(), "super", &since, current, "CLI", "ssh"];
+        let role = invocation.read(|array| array.role_of(&one.user)).name();
+        let cells = [&one.id.to_string(), &one.user, &one.peer.ip().to_string(), role, &since, current, "CLI", "ssh"];
         table.push(cells.map(str::to_owned).to_vec());
     }
     invocation.print(&table, "No user connections listed")

@@ -103,7 +103,7 @@ pub(super) const FIELDS: [Field<Shown>; 66] = [
     right("BsId", |v| v.row.base_id.to_string()),
     left("Rd", |v| if v.row.read_only { "RO" } else { "RW" }.to_owned()),
     left("State", |v| state(&v.row)),
-    left("Detailed_State", |v| state(&v.row)),
+    left("Detailed_State", |v| detailed_state(&v.row)),
     left("SedState", |_| "NA".to_owned()),
     sum("Adm_Rsvd_MB", |v| v.mib(v.row.admin_space.reserved_mib)),
     sum("Adm_Used_MB", |v| v.mib(v.row.admin_space.used_mib)),
@@ -167,6 +167,23 @@ fn state(row: &VolumeRow) -> String {
         2 => "degraded",
         3 => "failed",
         _ => "unknown",
+    }
+    .to_owned()
+}
+
+/// What the array does with the volume, else its state.
+fn detailed_state(row: &VolumeRow) -> String {
+    match row.additional_states.first() {
+        Some(12) => "promoting",
+        Some(13) => "copy_target",
+        Some(14) => "resync_target",
+        Some(15) => "tuning",
+        Some(17 | 18) => "removing",
+        Some(19) => "creating",
+        Some(20) => "copy_source",
+        Some(21) => "importing",
+        Some(22) => "converting",
+        _ => return state(row),
     }
     .to_owned()
 }

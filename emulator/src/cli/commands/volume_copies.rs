@@ -142,7 +142,7 @@ fn named(invocation: &Invocation<'_>, pattern: &str, of: &str, count: i64) -> St
     tokens.iter().fold(pattern.to_owned(), |name, (token, value)| name.replace(token, value))
 }
 
-/// Runs `updatevv`: each copy is removed and made anew of the same volume, with its exports refused as the array refuses them.
+/// Runs `updatevv`: the copies get the data that their parents have now.
 fn update(invocation: &Invocation<'_>) -> Answer {
     if invocation.operands().is_empty() {
         return Err(invocation.misused("missing arguments"));
@@ -157,20 +157,8 @@ fn update(invocation: &Invocation<'_>) -> Answer {
         let names: Vec<_> = copies.iter().map(|row| row.name.as_str()).collect();
         return invocation.ask(format!("Are you sure you want to run updatevv on vv {}?", names.join(" ")));
     }
-    for row in &copies {
-        let Some(parent) = row.copy_of.as_ref() else { continue };
-        let request = CreateSnapshot {
-            name: Some(row.name.to_string()),
-            id: Some(i64::from(row.id)),
-            comment: row.comment.clone(),
-            read_only: Some(row.read_only || invocation.has("-ro")),
-            ..CreateSnapshot::default()
-        };
-        let done = invocation.change(|array, now| {
-            array.remove_volume(now, row.name.as_str())?;
-            array.create_snapshot(now, parent.as_str(), &request)
-        });
-        done.map_err(|error| About::volume(row.name.as_str()).refused(&error))?;
-    }
+    let names: Vec<String> = copies.iter().map(|row| row.name.to_string()).collect();
+    let done = invocation.change(|array, now| array.update_snapshots(now, &names, invocation.has("-ro")));
+    done.map_err(|error| About::volume(names.first().map(String::as_str).unwrap_or_default()).refused(&error))?;
     Ok(Outcome::Done(copies.iter().map(|row| format!("Updating VV {}\n", row.name)).collect()))
 }
