@@ -30,12 +30,13 @@ pub(crate) struct Simulate {
     #[arg(long, value_name = "N", conflicts_with = "seeds")]
     seed: Option<u64>,
     /// Print the whole time line of the one seed
-    #[arg(long, requires = "seed")]
+    // A conflict with `seeds` besides: clap does not ask for what an argument requires if that conflicts with one that is there.
+    #[arg(long, requires = "seed", conflicts_with_all = ["seeds", "json", "coverage", "threads"])]
     trace: bool,
     /// Leave out faults and requests as long as the one seed still breaks the same invariant, and print what is left
-    #[arg(long, requires = "seed", conflicts_with = "trace")]
+    #[arg(long, requires = "seed", conflicts_with_all = ["seeds", "trace", "json", "coverage", "threads", "report"])]
     minimise: bool,
-    /// Print everything that was counted, not only a summary
+    /// Print everything that was counted, not only what is known to be possible
     #[arg(long)]
     coverage: bool,
     /// Threads to use [default: as many as there are cores]
@@ -84,15 +85,22 @@ fn as_json(report: &Report) -> Value {
         report.broken.iter().map(|broken| json!({"seed": broken.seed, "violations": broken.violations})).collect();
     let never: BTreeMap<_, _> =
         Topic::KNOWN.into_iter().map(|topic| (topic.words(), report.coverage.never(topic))).collect();
-    json!({
+    let mut value = json!({
         "schedules": report.schedules,
+        "threads": report.threads,
+        "seconds": report.elapsed.as_secs_f64(),
         "per_second": report.per_second(),
+        "per_second_of_a_core": report.per_second_of_a_core(),
+        "simulated_seconds": report.simulated.as_secs_f64(),
         "facts": report.facts,
         "broken": broken,
         "failed": report.failed,
         "coverage": report.coverage,
-        "never": never,
-    })
+    });
+    if report.schedules > 1 {
+        value["never"] = json!(never);
+    }
+    value
 }
 
 /// The summary, the whole count if it is wanted, and how to go on from a broken seed.
@@ -207,4 +215,25 @@ async fn trace(seed: u64, options: Options, folder: Option<PathBuf>) -> Result<b
         say(&write_page(&trace, mutant, &folder.unwrap_or_else(usual_folder))?);
     }
     Ok(trace.violations.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        simulate: Simulate,
+    }
+
+    #[test]
+    fn what_is_of_one_seed_is_refused_for_several() {
+        let refused = |line: &str| Line::try_parse_from(format!("simulate {line}").split(' ')).is_err();
+        assert!(refused("--trace --seeds 1..3") && refused("--seeds 1..3 --minimise") && refused("--trace"));
+        assert!(refused("--seed 3 --trace --json") && refused("--seed 3 --minimise --trace"));
+        assert!(!refused("--seed 3 --trace") && !refused("--seed 3 --minimise") && !refused("--seeds 1..3 --json"));
+    }
 }

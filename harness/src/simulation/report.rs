@@ -23,6 +23,10 @@ pub struct Report {
     pub schedules: u64,
     /// Real time it took.
     pub elapsed: Duration,
+    /// Time its threads computed, added up: what it would have taken one core.
+    pub computed: Duration,
+    /// Threads it ran on.
+    pub threads: usize,
     /// Virtual time simulated.
     pub simulated: Duration,
     /// Facts looked at.
@@ -39,7 +43,17 @@ impl Report {
     /// Schedules per second of real time.
     #[must_use]
     pub fn per_second(&self) -> f64 {
-        let seconds = self.elapsed.as_secs_f64();
+        self.schedules_in(self.elapsed)
+    }
+
+    /// Schedules per second that one core computes, whatever else the machine does.
+    #[must_use]
+    pub fn per_second_of_a_core(&self) -> f64 {
+        self.schedules_in(self.computed)
+    }
+
+    fn schedules_in(&self, time: Duration) -> f64 {
+        let seconds = time.as_secs_f64();
         if seconds > 0.0 { self.schedules as f64 / seconds } else { 0.0 }
     }
 
@@ -53,6 +67,8 @@ impl Report {
     pub fn merge(&mut self, other: Self) {
         self.schedules += other.schedules;
         self.elapsed = self.elapsed.max(other.elapsed);
+        self.computed += other.computed;
+        self.threads += other.threads;
         self.simulated += other.simulated;
         self.facts += other.facts;
         self.broken.extend(other.broken);
@@ -61,18 +77,19 @@ impl Report {
     }
 }
 
-/// How many of the rarest kinds are shown of a topic.
-const RAREST: usize = 3;
+/// Width of the coverage tables in characters.
+const WIDTH: usize = 110;
 
 impl Report {
-    /// What a schedule contains on average, and what was never reached.
-    fn show_coverage(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// What a schedule contains on average.
+    fn show_average(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let coverage = &self.coverage;
         let each = |count: u64| count as f64 / self.schedules.max(1) as f64;
         let (mounts, mounted) = (coverage.total(Topic::Mount), coverage.of(Topic::Mount, "ok"));
         writeln!(
             f,
-            "a schedule on average: {:.0} s, {:.1} Mounts ({:.1} of them granted), {:.1} Unmounts, {:.1} takeovers, {:.1} faults, {:.1} lost requests",
+            "{}: {:.0} s, {:.1} Mounts ({:.1} of them granted), {:.1} Unmounts, {:.1} takeovers, {:.1} faults, {:.1} lost requests",
+            if self.schedules == 1 { "the schedule" } else { "a schedule on average" },
             self.simulated.as_secs_f64() / self.schedules.max(1) as f64,
             each(mounts),
             each(mounted),
@@ -80,18 +97,31 @@ impl Report {
             each(coverage.of(Topic::Step, TAKEOVER)),
             each(coverage.total(Topic::Fault)),
             each(coverage.total(Topic::Store) + coverage.total(Topic::Array)),
-        )?;
+        )
+    }
+
+    /// How often everything that is known to be possible happened, the rarest first; of one schedule only what happened.
+    fn show_coverage(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for topic in Topic::KNOWN {
-            let (all, never) = (topic.everything(), coverage.never(topic));
-            write!(f, "  {:<13} {:>2} of {:>2} kinds", topic.words(), all.len() - never.len(), all.len())?;
-            let rarest: Vec<String> =
-                coverage.rarest(topic, RAREST).iter().map(|(name, count)| format!("{name} {count}")).collect();
-            if !rarest.is_empty() {
-                write!(f, "; rarest: {}", rarest.join(", "))?;
+            let reached = self.coverage.rarest(topic, usize::MAX);
+            if self.schedules == 1 {
+                if !reached.is_empty() {
+                    writeln!(f, "  {}", topic.words())?;
+                }
+            } else {
+                let possible = topic.everything().len();
+                writeln!(
+                    f,
+                    "  {}: {} of {possible} kinds",
+                    topic.words(),
+                    possible - self.coverage.never(topic).len()
+                )?;
             }
-            writeln!(f)?;
-            if !never.is_empty() {
-                writeln!(f, "                NEVER: {}", never.join(", "))?;
+            let cells: Vec<String> = reached.iter().map(|(name, count)| format!("{count:>8}  {name}")).collect();
+            show_in_columns(f, &cells)?;
+            let never = self.coverage.never(topic);
+            if self.schedules > 1 && !never.is_empty() {
+                writeln!(f, "       NEVER: {}", never.join(", "))?;
             }
         }
         Ok(())
@@ -105,14 +135,27 @@ impl Report {
     }
 }
 
+/// Cells in as many columns as fit, read line by line.
+fn show_in_columns(f: &mut fmt::Formatter<'_>, cells: &[String]) -> fmt::Result {
+    let widest = cells.iter().map(String::len).max().unwrap_or(1);
+    for line in cells.chunks((WIDTH / (widest + 2)).max(1)) {
+        let padded: String = line.iter().map(|cell| format!("{cell:<width$}", width = widest + 2)).collect();
+        writeln!(f, "{}", padded.trim_end())?;
+    }
+    Ok(())
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (schedules, per_second, facts) = (self.schedules, self.per_second(), self.facts);
+        let (schedules, facts, threads) = (self.schedules, self.facts, self.threads);
         let hours = self.simulated.as_secs_f64() / 3_600.0;
         writeln!(
             f,
-            "{schedules} schedules, {per_second:.0} per second, {hours:.1} simulated hours, {facts} facts checked"
+            "{schedules} schedules, {:.0} per second on {threads} threads, {:.0} per second of one core; {hours:.1} simulated hours, {facts} facts checked",
+            self.per_second(),
+            self.per_second_of_a_core(),
         )?;
+        self.show_average(f)?;
         self.show_coverage(f)?;
         for (seed, reason) in &self.failed {
             writeln!(f, "seed {seed} did not run: {reason}")?;
@@ -123,5 +166,39 @@ impl fmt::Display for Report {
             }
         }
         if self.is_clean() { writeln!(f, "no invariant was broken") } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of_schedules(schedules: u64) -> Report {
+        let mut report = Report { schedules, ..Report::default() };
+        report.coverage.count(Topic::Fault, "Freeze");
+        report
+    }
+
+    #[test]
+    fn what_was_never_reached_is_said_of_a_batch_and_not_of_one_schedule() {
+        let (batch, one) = (of_schedules(2).to_string(), of_schedules(1).to_string());
+        assert!(batch.contains("NEVER") && batch.contains("1  Freeze"), "{batch}");
+        assert!(!one.contains("NEVER") && one.contains("1  Freeze"), "{one}");
+        assert!(!one.contains("decisions"), "nothing was decided: {one}");
+    }
+
+    #[test]
+    fn threads_side_by_side_share_the_time_and_add_up_what_they_computed() {
+        let seconds = Duration::from_secs;
+        let part = |elapsed, computed| Report {
+            schedules: 100,
+            elapsed: seconds(elapsed),
+            computed: seconds(computed),
+            threads: 1,
+            ..Report::default()
+        };
+        let mut report = part(4, 1);
+        report.merge(part(2, 1));
+        assert_eq!((report.per_second(), report.per_second_of_a_core(), report.threads), (50.0, 100.0, 2));
     }
 }

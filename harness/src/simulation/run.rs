@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use hpe3par_docker_plugin::array::Wwn;
 use hpe3par_docker_plugin::fencing::mutants::{Defects, Mutant};
+use rustix::time::{ClockId, clock_gettime};
 
 use super::clients::Clients;
 use super::closing;
@@ -133,8 +134,8 @@ pub(super) fn trace(schedule: &Schedule, options: &Options) -> Result<Trace, Wor
 /// Runs a range of seeds, one after the other, on this thread.
 #[must_use]
 pub fn simulate(seeds: RangeInclusive<u64>, options: &Options) -> Report {
-    let begin = std::time::Instant::now();
-    let mut report = Report::default();
+    let (begin, computed_before) = (std::time::Instant::now(), computed());
+    let mut report = Report { threads: 1, ..Report::default() };
     Decisions::listen(|decisions| {
         for seed in seeds {
             match run(&Schedule::draw(seed), options, false) {
@@ -149,7 +150,14 @@ pub fn simulate(seeds: RangeInclusive<u64>, options: &Options) -> Report {
         report.coverage.merge(&decisions.take());
     });
     report.elapsed = begin.elapsed();
+    report.computed = computed().saturating_sub(computed_before);
     report
+}
+
+/// Time this thread has computed, without that in which others had its core.
+fn computed() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or_default(), u32::try_from(time.tv_nsec).unwrap_or_default())
 }
 
 fn add(report: &mut Report, seed: u64, outcome: Outcome, options: &Options) {
