@@ -53,12 +53,13 @@ pub fn all() -> Vec<Bound> {
     let mut bounds = vec![
         bound(2, 1, 1, EachNode),
         bound(2, 1, 2, EachNode),
-        bound(2, 1, 3, NotAsked),
         bound(3, 1, 0, SomeNode),
-        bound(3, 1, 1, NotAsked),
         bound(1, 2, 2, EachNode),
         bound(2, 2, 1, NotAsked),
     ];
+    // With `autoscan` on it is beyond 40 million states.
+    let three = Settings { nodes: 3, faults: 1, autoscan: false, ..usual.clone() };
+    bounds.push(Bound { settings: three, recovery: NotAsked });
     let held = Settings { holders: true, faults: 1, ..usual.clone() };
     bounds.push(Bound { settings: held, recovery: EachNode });
     for switches in 0..8u8 {
