@@ -150,10 +150,11 @@ async fn until_not_swallowed(condition: &watch::Sender<Condition>) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    async fn echo() -> SocketAddr {
+    /// A server that sends back what it gets.
+    pub(crate) async fn echo() -> SocketAddr {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(async move {

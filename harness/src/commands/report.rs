@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use clap::Args;
 use hpe3par_harness::cluster::configuration::ARRAY_PASSWORD;
-use hpe3par_harness::report::{Saved, Timeline, page, read, save};
+use hpe3par_harness::report::{Saved, Timeline, make_folder_of, page, read, save};
 
 use super::print;
 
@@ -57,9 +57,7 @@ pub(crate) fn save_and_say(timeline: &Timeline, file: &Path) -> Result<Saved> {
 pub(crate) fn can_be_made(file: &Path) -> Result<()> {
     let is_json = file.extension().is_some_and(|extension| extension == "json");
     anyhow::ensure!(!is_json, "--report {}: that is where the time line goes; name the page .html", file.display());
-    if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder).with_context(|| format!("--report: making {}", folder.display()))?;
-    }
+    make_folder_of(file).context("--report")?;
     let opened = std::fs::OpenOptions::new().append(true).create(true).open(file);
     opened.map(drop).with_context(|| format!("--report: making {}", file.display()))
 }

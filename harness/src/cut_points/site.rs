@@ -3,16 +3,14 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use hpe3par_docker_plugin::fencing::ConflictPolicy;
 use hpe3par_docker_plugin::fencing::mutants::Defects;
 use hpe3par_docker_plugin::volume::names::VolumeName;
-use hpe3par_emulator::array::InflightPolicy;
 use tokio::time::sleep;
 
 use super::operation::Operation;
 use crate::checks::{Invariant, Violation};
 use crate::node::NodeOptions;
-use crate::simulation::{Clients, NodeNumber, RequestOdds, SimulatedVolume, Swarm, World, WorldError};
+use crate::simulation::{Clients, NodeNumber, SimulatedVolume, Swarm, World, WorldError, mount_id};
 
 /// The node that is asked.
 pub(super) const SUBJECT: NodeNumber = 0;
@@ -145,39 +143,14 @@ impl Site {
     }
 }
 
-/// The id under which an engine mounts for one container: dockerd sends 64 hexadecimal digits.
-fn mount_id(container: u64) -> String {
-    format!("{container:064x}")
-}
-
 /// Nothing goes wrong but what the cutter does.
 fn swarm() -> Swarm {
-    let (ms, secs) = (Duration::from_millis, Duration::from_secs);
     Swarm {
-        volumes: 1,
-        clients: 0,
-        busy_time: secs(86_400),
         one_host: false,
-        inflight: InflightPolicy::SettleBeforeReturn,
-        settling: ms(0)..=ms(20),
-        settle_delay: Duration::ZERO,
-        removal_anomalies: 0,
-        partial_removals: false,
-        conflict: ConflictPolicy::Steal,
-        takeover_limit: 1_000,
         takeover_window: TAKEOVER_WINDOW,
-        conflict_delay: CONFLICT_DELAY,
         comes_and_goes: true,
-        unexpected: None,
-        client_patience: secs(110),
-        faults: Vec::new(),
-        fault_pause: secs(1)..=secs(1),
-        fault_length: secs(1)..=secs(1),
-        client_pause: secs(1)..=secs(1),
-        append_pause: ms(400)..=ms(800),
-        store: RequestOdds::default(),
-        array: RequestOdds::default(),
-        step_failures: 0,
-        node: NodeOptions { step_deadline: secs(10), ..NodeOptions::default() },
+        append_pause: Duration::from_millis(400)..=Duration::from_millis(800),
+        node: NodeOptions { step_deadline: Duration::from_secs(10), ..NodeOptions::default() },
+        ..Swarm::calm(CONFLICT_DELAY)
     }
 }

@@ -4,13 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hpe3par_docker_plugin::fencing::mutants::Defects;
-use hpe3par_docker_plugin::fencing::{ConflictPolicy, Policy};
-use hpe3par_emulator::array::InflightPolicy;
 use tokio::time::{Instant, sleep};
 
-use crate::node::NodeOptions;
 use crate::simulation::{
-    Clients, NODES, NodeNumber, RequestOdds, Service, SessionCounts, SimulatedVolume, Swarm, World, WorldError,
+    Clients, NODES, NodeNumber, Service, SessionCounts, SimulatedVolume, Swarm, World, WorldError, mount_id,
 };
 
 /// Pause between two looks or requests.
@@ -132,42 +129,5 @@ impl Calm {
     pub(super) fn verdict(&self) -> Result<(), String> {
         let (_, violations, _) = self.world.chronicle.close();
         violations.first().map_or(Ok(()), |violation| Err(violation.to_string()))
-    }
-}
-
-/// The id under which an engine mounts for one container: dockerd sends 64 hexadecimal digits.
-pub(super) fn mount_id(container: u64) -> String {
-    format!("{container:064x}")
-}
-
-/// Nothing goes wrong. One volume, whose Mount waits `delay` seconds for another owner.
-pub(super) fn calm_swarm(delay: u64) -> Swarm {
-    let (ms, secs) = (Duration::from_millis, Duration::from_secs);
-    Swarm {
-        volumes: 1,
-        clients: 0,
-        busy_time: secs(86_400),
-        one_host: true,
-        inflight: InflightPolicy::SettleBeforeReturn,
-        settling: ms(0)..=ms(20),
-        settle_delay: Duration::ZERO,
-        removal_anomalies: 0,
-        partial_removals: false,
-        conflict: ConflictPolicy::Steal,
-        takeover_limit: 1_000,
-        takeover_window: Policy::default().takeover_window,
-        conflict_delay: delay,
-        comes_and_goes: false,
-        unexpected: None,
-        client_patience: secs(110),
-        faults: Vec::new(),
-        fault_pause: secs(1)..=secs(1),
-        fault_length: secs(1)..=secs(1),
-        client_pause: secs(1)..=secs(1),
-        append_pause: ms(300)..=ms(900),
-        store: RequestOdds::default(),
-        array: RequestOdds::default(),
-        step_failures: 0,
-        node: NodeOptions { step_latency: ms(1)..=ms(40), step_deadline: secs(10), ..NodeOptions::default() },
     }
 }

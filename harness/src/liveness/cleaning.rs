@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::bound::{Bound, Goal, Row, Tier};
-use super::calm::{Calm, calm_swarm};
+use super::calm::Calm;
 use super::virtual_time::{Seeds, measured};
 use crate::node::NodeOptions;
 use crate::simulation::Swarm;
@@ -45,8 +45,8 @@ pub(super) fn rows(seeds: &Seeds) -> Vec<Row> {
 }
 
 async fn comes_back(seed: u64, away: Away) -> Result<Duration, String> {
-    let node = NodeOptions { no_path_retry: None, ..calm_swarm(1).node };
-    let calm = Calm::start(seed, Swarm { node, ..calm_swarm(1) }).await.map_err(|error| error.to_string())?;
+    let node = NodeOptions { no_path_retry: None, ..Swarm::calm(1).node };
+    let calm = Calm::start(seed, Swarm { node, ..Swarm::calm(1) }).await.map_err(|error| error.to_string())?;
     let volume = calm.volume()?;
     calm.run(LOSES, &volume, 1).await?;
     sleep(Duration::from_secs(3)).await;

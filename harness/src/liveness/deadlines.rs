@@ -5,10 +5,10 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::bound::{Bound, Goal, Row, Tier};
-use super::calm::{Calm, calm_swarm, mount_id};
+use super::calm::Calm;
 use super::virtual_time::{Seeds, measured};
 use crate::node::NodeOptions;
-use crate::simulation::{Service, Swarm};
+use crate::simulation::{Service, Swarm, mount_id};
 
 /// The node that asks.
 const ASKS: usize = 0;
@@ -81,7 +81,7 @@ async fn owned(seed: u64, swarm: Swarm) -> Result<Calm, String> {
 }
 
 async fn mount_that_waits(seed: u64, patience: Duration) -> Result<Duration, String> {
-    let calm = owned(seed, Swarm { client_patience: patience, ..calm_swarm(300) }).await?;
+    let calm = owned(seed, Swarm { client_patience: patience, ..Swarm::calm(300) }).await?;
     let begun = Instant::now();
     match calm.run(ASKS, &calm.volume()?, 2).await {
         Ok(()) => Err("the volume was mounted although its owner has it".to_owned()),
@@ -91,7 +91,7 @@ async fn mount_that_waits(seed: u64, patience: Duration) -> Result<Duration, Str
 }
 
 async fn mount_without_etcd(seed: u64) -> Result<Duration, String> {
-    let calm = Calm::start(seed, calm_swarm(30)).await.map_err(|error| error.to_string())?;
+    let calm = Calm::start(seed, Swarm::calm(30)).await.map_err(|error| error.to_string())?;
     // Half of them find it out by themselves, half have known for a while.
     calm.world.network.take_down(Service::Store, true);
     sleep(Duration::from_secs(seed % 2 * 20)).await;
@@ -103,14 +103,14 @@ async fn mount_without_etcd(seed: u64) -> Result<Duration, String> {
 }
 
 async fn unmount_without_etcd(seed: u64) -> Result<Duration, String> {
-    let calm = owned(seed, calm_swarm(30)).await?;
+    let calm = owned(seed, Swarm::calm(30)).await?;
     calm.world.network.take_down(Service::Store, true);
     sleep(Duration::from_secs(seed % 2 * 20)).await;
     unmounts(&calm).await
 }
 
 async fn unmount_without_array(seed: u64) -> Result<Duration, String> {
-    let calm = owned(seed, calm_swarm(30)).await?;
+    let calm = owned(seed, Swarm::calm(30)).await?;
     calm.world.network.take_down(Service::Wsapi, true);
     calm.world.network.take_down(Service::Cli, true);
     sleep(Duration::from_secs(seed % 2 * 20)).await;
@@ -129,8 +129,8 @@ async fn unmounts(calm: &Calm) -> Result<Duration, String> {
 }
 
 async fn unmount_without_paths(seed: u64) -> Result<Duration, String> {
-    let node = NodeOptions { no_path_retry: None, ..calm_swarm(30).node };
-    let calm = owned(seed, Swarm { node, ..calm_swarm(30) }).await?;
+    let node = NodeOptions { no_path_retry: None, ..Swarm::calm(30).node };
+    let calm = owned(seed, Swarm { node, ..Swarm::calm(30) }).await?;
     let volume = calm.volume()?;
     calm.world.workers[OWNER].node.cut_from_san(true);
     sleep(Duration::from_secs(5)).await;

@@ -6,7 +6,7 @@ use hpe3par_docker_plugin::fencing::Policy;
 use tokio::time::{Instant, sleep};
 
 use super::bound::{Bound, Goal, Measured, Row, Tier};
-use super::calm::{Calm, calm_swarm};
+use super::calm::Calm;
 use super::virtual_time::{Seeds, measured};
 use crate::checks::{Fact, FactKind};
 use crate::simulation::Swarm;
@@ -45,7 +45,7 @@ async fn fight(seed: u64) -> Result<Vec<Duration>, String> {
         takeover_limit: policy.takeover_limit,
         takeover_window: policy.takeover_window,
         append_pause: Duration::from_secs(5)..=Duration::from_secs(10),
-        ..calm_swarm(DELAY)
+        ..Swarm::calm(DELAY)
     };
     let calm = Calm::start(seed, swarm).await.map_err(|error| error.to_string())?;
     tokio::join!(engine(&calm, 0), engine(&calm, 1));

@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use super::bound::{Bound, Goal, Measured, Row, Tier};
-use super::calm::{Calm, calm_swarm};
+use super::calm::Calm;
 use super::virtual_time::in_virtual_time;
 use crate::simulation::{NodeNumber, SessionCounts, SessionLimits, Sessions, SimulatedVolume, Swarm};
 
@@ -193,7 +193,7 @@ async fn site(plan: &RackPlan) -> Result<Calm, String> {
         volumes: plan.volumes,
         // A thousand applications that write now and then.
         append_pause: Duration::from_secs(20)..=Duration::from_secs(60),
-        ..calm_swarm(plan.delay)
+        ..Swarm::calm(plan.delay)
     };
     let calm = Calm::start_with(&names, plan.seed, swarm).await.map_err(|error| error.to_string())?;
     calm.world.network.limit_sessions(Sessions::new(plan.nodes, plan.limits.clone()));

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use hpe3par_docker_plugin::fencing::ConflictPolicy;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
 use super::bound::{Bound, Goal, Row, Tier};
-use super::calm::{AGAIN, Calm, calm_swarm};
+use super::calm::{AGAIN, Calm};
 use super::virtual_time::{Seeds, measured};
 use crate::checks::Phase;
+use crate::simulation::{NodeNumber, SimulatedVolume, Swarm, mount_id};
 
 /// The node that asks.
 const ASKS: usize = 0;
@@ -79,7 +81,7 @@ fn hand_over(seeds: &Seeds) -> Row {
 }
 
 async fn site(seed: u64, delay: u64) -> Result<Calm, String> {
-    let calm = Calm::start(seed, calm_swarm(delay)).await.map_err(|error| error.to_string())?;
+    let calm = Calm::start(seed, Swarm::calm(delay)).await.map_err(|error| error.to_string())?;
     calm.run(OWNER, &calm.volume()?, 1).await?;
     sleep(WRITES).await;
     Ok(calm)
@@ -129,7 +131,7 @@ async fn from_lost(seed: u64, lost: Lost, delay: u64) -> Result<Duration, String
 }
 
 async fn steal_if_dead(seed: u64) -> Result<Duration, String> {
-    let swarm = crate::simulation::Swarm { conflict: ConflictPolicy::StealIfDead, ..calm_swarm(0) };
+    let swarm = Swarm { conflict: ConflictPolicy::StealIfDead, ..Swarm::calm(0) };
     let calm = Calm::start(seed, swarm).await.map_err(|error| error.to_string())?;
     let volume = calm.volume()?;
     calm.run(OWNER, &volume, 1).await?;
@@ -140,16 +142,19 @@ async fn steal_if_dead(seed: u64) -> Result<Duration, String> {
     Ok(took)
 }
 
+/// A Mount that nobody waits for: whoever sent it may be gone before it is answered.
+fn asked(calm: &Calm, node: NodeNumber, volume: &SimulatedVolume) -> JoinHandle<Result<(), String>> {
+    let (world, clients, volume) = (calm.world.clone(), calm.clients.clone(), volume.clone());
+    tokio::spawn(async move { clients.try_start(&world, node, &volume, &mount_id(2)).await })
+}
+
 /// The owner stands still; somebody begins to take the volume and dies, at another moment with every seed; a third one asks.
 async fn dead_taker(seed: u64) -> Result<Duration, String> {
     let calm = site(seed, USUAL_DELAY).await?;
     let volume = calm.volume()?;
     calm.world.workers[OWNER].freeze();
     let begun = Instant::now();
-    let first = tokio::spawn({
-        let (world, clients, volume) = (calm.world.clone(), calm.clients.clone(), volume.clone());
-        async move { clients.try_start(&world, THIRD, &volume, &super::calm::mount_id(2)).await }
-    });
+    let first = asked(&calm, THIRD, &volume);
     // From the middle of the delay to the middle of fence and attach.
     let dies = Duration::from_millis(15_000 + seed.wrapping_mul(311) % 15_400);
     sleep(dies).await;
@@ -168,10 +173,7 @@ async fn killed_taker(seed: u64) -> Result<Duration, String> {
     let volume = calm.volume()?;
     calm.world.workers[OWNER].freeze();
     let begun = Instant::now();
-    let first = tokio::spawn({
-        let (world, clients, volume) = (calm.world.clone(), calm.clients.clone(), volume.clone());
-        async move { clients.try_start(&world, ASKS, &volume, &super::calm::mount_id(2)).await }
-    });
+    let first = asked(&calm, ASKS, &volume);
     sleep(Duration::from_millis(2_000 + seed.wrapping_mul(311) % 25_000)).await;
     calm.world.workers[ASKS].kill_plugin();
     sleep(AGAIN).await;

@@ -82,9 +82,7 @@ pub fn read(file: &Path) -> Result<Timeline, ReadError> {
 pub fn save(timeline: &Timeline, page_file: &Path, secrets: &[&str]) -> Result<Saved> {
     let timeline = without(&timeline.thinned(MOST_ITEMS), secrets)?;
     let saved = Saved { page: page_file.to_path_buf(), json: page_file.with_extension("json") };
-    if let Some(folder) = page_file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
-    }
+    make_folder_of(page_file)?;
     let written =
         |file: &Path, text: String| fs::write(file, text).with_context(|| format!("writing {}", file.display()));
     if saved.json != saved.page {
@@ -92,6 +90,15 @@ pub fn save(timeline: &Timeline, page_file: &Path, secrets: &[&str]) -> Result<S
     }
     written(&saved.page, page(&timeline).context("writing the time line as a page")?)?;
     Ok(saved)
+}
+
+/// Makes the folder a file goes into.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn make_folder_of(file: &Path) -> Result<()> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.map_or(Ok(()), |folder| fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display())))
 }
 
 /// A name for the page of something with this title: readable, and harmless in every file system.

@@ -6,6 +6,8 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use junit_report::{ReportBuilder, TestCase, TestSuiteBuilder};
 
+use super::files::make_folder_of;
+
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TestResult {
@@ -37,9 +39,7 @@ pub fn write_junit(file: &Path, suite: &str, results: &[TestResult]) -> Result<(
     let report = ReportBuilder::new().add_testsuite(suite).build();
     let mut text = Vec::new();
     report.write_xml(&mut text).context("writing the JUnit report")?;
-    if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
-    }
+    make_folder_of(file)?;
     std::fs::write(file, text).with_context(|| format!("writing {}", file.display()))
 }
 

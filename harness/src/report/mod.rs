@@ -19,7 +19,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-pub use files::{ReadError, Saved, file_name, read, save};
+pub use files::{ReadError, Saved, file_name, make_folder_of, read, save};
 pub use findings::rule_of;
 pub use html::page;
 pub use index::{IndexEntry, index};

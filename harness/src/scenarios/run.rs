@@ -15,6 +15,7 @@ use hpe3par_docker_plugin::fencing::mutants::Mutant;
 use super::pages::{Left, PageSelection, Pages};
 use super::report::{OnEnd, Progress, Report};
 use super::stage::Stage;
+use crate::report::make_folder_of;
 
 /// How many scenarios run at once. Most of them wait for a lease or a delay most of the time.
 const AT_ONCE: usize = 8;
@@ -122,9 +123,7 @@ struct JUnitFile {
 
 impl JUnitFile {
     fn make(path: &Path) -> Result<Self> {
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
-        }
+        make_folder_of(path)?;
         let file = File::create(path).with_context(|| format!("making {}", path.display()))?;
         Ok(Self { path: path.to_owned(), file })
     }

@@ -25,6 +25,11 @@ const REFERENCES_AT_MOST: usize = 60;
 /// Pause between repeats of an Unmount that failed.
 const UNMOUNT_PAUSE: Duration = Duration::from_secs(2);
 
+/// The id under which an engine mounts for one container: dockerd sends 64 hexadecimal digits.
+pub(crate) fn mount_id(container: u64) -> String {
+    format!("{container:064x}")
+}
+
 /// A container with its application.
 #[derive(Clone)]
 pub struct Workload {

@@ -36,7 +36,7 @@ pub(crate) use array::ARRAY_DEADLINE;
 pub use calls::{Call, Origin, Port};
 pub(crate) use calls::{Calls, Interceptor, Trouble};
 pub use chronicle::record_fact;
-pub(crate) use clients::Clients;
+pub(crate) use clients::{Clients, mount_id};
 pub(crate) use closing::remains_of;
 pub use coverage::{Coverage, Topic};
 pub use minimise::{Minimised, minimise};

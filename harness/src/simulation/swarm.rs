@@ -173,6 +173,39 @@ pub struct Swarm {
 }
 
 impl Swarm {
+    /// Nothing goes wrong, and nobody does anything by himself. One volume, whose Mount waits `delay` seconds for another owner.
+    #[must_use]
+    pub fn calm(delay: u64) -> Self {
+        let (ms, secs) = (Duration::from_millis, Duration::from_secs);
+        Self {
+            volumes: 1,
+            clients: 0,
+            busy_time: secs(86_400),
+            one_host: true,
+            inflight: InflightPolicy::SettleBeforeReturn,
+            settling: ms(0)..=ms(20),
+            settle_delay: Duration::ZERO,
+            removal_anomalies: 0,
+            partial_removals: false,
+            conflict: ConflictPolicy::Steal,
+            takeover_limit: 1_000,
+            takeover_window: Policy::default().takeover_window,
+            conflict_delay: delay,
+            comes_and_goes: false,
+            unexpected: None,
+            client_patience: secs(110),
+            faults: Vec::new(),
+            fault_pause: secs(1)..=secs(1),
+            fault_length: secs(1)..=secs(1),
+            client_pause: secs(1)..=secs(1),
+            append_pause: ms(300)..=ms(900),
+            store: RequestOdds::default(),
+            array: RequestOdds::default(),
+            step_failures: 0,
+            node: NodeOptions { step_latency: ms(1)..=ms(40), step_deadline: secs(10), ..NodeOptions::default() },
+        }
+    }
+
     /// Draws the plan of a seed.
     #[must_use]
     pub fn draw(seed: u64) -> Self {

@@ -87,8 +87,8 @@ impl Api {
             return Reply::failed(&format!("{shown} is no call of the volume plugin protocol"));
         };
         if call == Call::Health {
-            let (standing, running) = (self.driver.standing(), self.operations.running());
-            return Reply::document(health::document(self.started.elapsed(), &standing, &running));
+            let (view, running) = (self.driver.node_view(), self.operations.running());
+            return Reply::document(health::document(self.started.elapsed(), &view, &running));
         }
         if method != Method::POST {
             return Reply::failed(&format!("{path} is called by POST, not by {method}; nothing was done"));

@@ -32,7 +32,7 @@ pub struct DriverError(pub String);
 
 /// How this node stands, for the person who looks into the plugin. Made of what is remembered: nobody is asked for it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Standing {
+pub struct NodeView {
     /// Node id.
     pub node: String,
     /// Why this node takes no volumes, if it takes none: not registered yet, or another machine has its identity.
@@ -63,7 +63,7 @@ pub trait VolumeDriver: Send + Sync + 'static {
     /// One volume; `None` when there is no such volume.
     async fn get(&self, name: VolumeName) -> Result<Option<VolumeView>, DriverError>;
     /// How this node stands. Never waits.
-    fn standing(&self) -> Standing;
+    fn node_view(&self) -> NodeView;
     /// All volumes.
     async fn list(&self) -> Result<Vec<VolumeView>, DriverError>;
 }

@@ -157,12 +157,7 @@ impl VolumeService {
             Err(error) => {
                 let wanted: Vec<&CpgName> = [Some(&new.cpg), new.snap_cpg.as_ref()].into_iter().flatten().collect();
                 let error = cpg_missing(array, &record.backend, &wanted, error).await;
-                // An earlier request for it may still be on its way.
-                return Err(if begun == Begun::Now {
-                    NotCreated::by_refusal(error)
-                } else {
-                    NotCreated::PerhapsMade(error)
-                });
+                return Err(NotCreated::by_refusal(error, begun));
             }
         }
         // It may be there by now: whatever the array says to this, the record must not go.
@@ -226,13 +221,18 @@ enum NotCreated {
 }
 
 impl NotCreated {
-    /// What an error means for a request before which there was nothing.
-    fn by_refusal(error: ArrayError) -> Self {
+    /// What an error of the request to make it means. Beside a request that was begun before, and may still be on its way, it
+    /// proves nothing.
+    fn by_refusal(error: ArrayError, begun: Begun) -> Self {
         match error {
             ArrayError::Refused { .. }
             | ArrayError::NotTried { .. }
             | ArrayError::NotFound { .. }
-            | ArrayError::Unreachable { .. } => Self::NothingMade(error),
+            | ArrayError::Unreachable { .. }
+                if begun == Begun::Now =>
+            {
+                Self::NothingMade(error)
+            }
             error => Self::PerhapsMade(error),
         }
     }
@@ -315,13 +315,14 @@ mod tests {
             ArrayError::Refused { operation: operation(), code: 13, message: "permission denied".to_owned() },
             ArrayError::Unreachable { operation: operation(), reason: reason() },
         ] {
-            assert_eq!(NotCreated::by_refusal(nothing.clone()), NotCreated::NothingMade(nothing));
+            assert_eq!(NotCreated::by_refusal(nothing.clone(), Begun::Now), NotCreated::NothingMade(nothing.clone()));
+            assert_eq!(NotCreated::by_refusal(nothing.clone(), Begun::Before), NotCreated::PerhapsMade(nothing));
         }
         for unclear in [
             ArrayError::Unknown { operation: operation(), reason: reason() },
             ArrayError::Busy { operation: operation(), reason: reason() },
         ] {
-            assert_eq!(NotCreated::by_refusal(unclear.clone()), NotCreated::PerhapsMade(unclear));
+            assert_eq!(NotCreated::by_refusal(unclear.clone(), Begun::Now), NotCreated::PerhapsMade(unclear));
         }
     }
 

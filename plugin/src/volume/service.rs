@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout};
 use tracing::warn;
 
 use crate::array::CpgName;
-use crate::docker::driver::{DriverError, Standing, VolumeDriver, VolumeView};
+use crate::docker::driver::{DriverError, NodeView, VolumeDriver, VolumeView};
 use crate::fencing::{Driver, FenceError};
 use crate::store::{Entry, MetadataStore, StoreError, keys};
 use crate::volume::help;
@@ -249,14 +249,14 @@ impl VolumeDriver for VolumeService {
         self.view(&name).await.map_err(|error| failed("Get", &name, &error))
     }
 
-    fn standing(&self) -> Standing {
+    fn node_view(&self) -> NodeView {
         let driver = &self.parts.driver;
         let me = &driver.me().node;
         let mounted = driver.journal_entries().into_iter().filter(|entry| !entry.released);
         let quarantined = driver.seen_volumes().into_iter().filter(|record| record.quarantine.contains_key(me));
         let store_answers =
             if driver.store_seems_away() { Some(false) } else { driver.has_seen_store().then_some(true) };
-        Standing {
+        NodeView {
             node: me.to_string(),
             takes_no_volumes: driver.identity_alarm().reason(),
             store_answers,

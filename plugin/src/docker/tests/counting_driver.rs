@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use serde_json::Map;
 use tokio::sync::Semaphore;
 
-use crate::docker::driver::{DriverError, Standing, VolumeDriver, VolumeView};
+use crate::docker::driver::{DriverError, NodeView, VolumeDriver, VolumeView};
 use crate::volume::mount::{Caller, Mounted};
 use crate::volume::names::VolumeName;
 use crate::volume::options::{CreateOptions, HelpTopic};
@@ -96,8 +96,8 @@ impl VolumeDriver for CountingDriver {
         Ok(self.volumes.lock().unwrap().get(name.as_str()).cloned())
     }
 
-    fn standing(&self) -> Standing {
-        Standing { node: "node-1".into(), ..Standing::default() }
+    fn node_view(&self) -> NodeView {
+        NodeView { node: "node-1".into(), ..NodeView::default() }
     }
 
     async fn list(&self) -> Result<Vec<VolumeView>, DriverError> {
